@@ -1,0 +1,92 @@
+// What one vocabulary and case mode make of each code point: the whole of cleaning, CJK
+// isolation, lowering, NFD, accent stripping and punctuation in one table look-up.
+#ifndef BERTFAST_CHAR_MAP_H_
+#define BERTFAST_CHAR_MAP_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "bertfast/unicode.h"
+
+namespace bertfast {
+
+// A character of the vocabulary, numbered from 1; 0 is any character that it has not.
+using Symbol = std::uint32_t;
+constexpr Symbol kUnknownSymbol = 0;
+
+// Symbols for the characters of a vocabulary, the most frequent ones first, so that the
+// trie's rows over them are short.
+class Alphabet {
+ public:
+  // Numbers the code points of `tokens`. O(total length).
+  explicit Alphabet(const std::vector<std::vector<CodePoint>>& tokens);
+
+  // The symbol of `code_point`, kUnknownSymbol if no token holds it. O(log size).
+  Symbol symbol(CodePoint code_point) const;
+  // Symbols are below this.
+  Symbol size() const { return static_cast<Symbol>(sorted_.size()) + 1; }
+  // Whether any code point in [first, last] has a symbol.
+  bool intersects(CodePoint first, CodePoint last) const;
+
+ private:
+  struct Entry {
+    CodePoint code_point;
+    Symbol symbol;
+  };
+  std::vector<Entry> sorted_;  // by code point
+};
+
+// What to do on a code point.
+enum class Action : std::uint32_t {
+  kLetter,       // payload: its symbol
+  kDrop,         // nothing
+  kSpace,        // the word ends
+  kPunctuation,  // the word ends; payload: a symbol that is a word of its own
+  kCjk,          // the same, and a context for sigma and canonical order ends, too
+  kExpand,       // payload: a sequence of symbols
+  kContext,      // depends on its neighbours: capital sigma, marks that sort
+};
+
+struct CharEntry {
+  std::uint32_t bits;
+  Action action() const { return static_cast<Action>(bits & 7); }
+  std::uint32_t payload() const { return bits >> 3; }
+};
+
+// One element of an expansion.
+struct ExpandedSymbol {
+  Symbol symbol;
+  bool is_punctuation;
+};
+
+// Immutable after construction; reading is thread-safe.
+class CharMap {
+ public:
+  // O(distinct Unicode pages + pages with a symbol): about a millisecond.
+  CharMap(const Alphabet& alphabet, bool do_lower_case);
+
+  CharEntry entry(CodePoint code_point) const {
+    return entries_[pages_[code_point >> kPageBits] << kPageBits |
+                    (code_point & (kPageSize - 1))];
+  }
+  // The elements that an entry with Action::kExpand stands for: at least one, at most four.
+  const ExpandedSymbol* expansion_begin(CharEntry entry) const {
+    return &expansions_[entry.payload() >> 3];
+  }
+  const ExpandedSymbol* expansion_end(CharEntry entry) const {
+    return expansion_begin(entry) + (entry.payload() & 7);
+  }
+
+ private:
+  CharEntry make_entry(const Alphabet& alphabet, CodePoint code_point, bool lower);
+  CharEntry make_expanded(const Alphabet& alphabet, CodePoints expansion, bool is_cjk);
+  void append_page(const Alphabet& alphabet, CodePoint page, bool lower);
+
+  std::vector<std::uint32_t> pages_;
+  std::vector<CharEntry> entries_;
+  std::vector<ExpandedSymbol> expansions_;
+};
+
+}  // namespace bertfast
+
+#endif  // BERTFAST_CHAR_MAP_H_

@@ -1,0 +1,123 @@
+// The rare chunks in which a character depends on its neighbours: the final-sigma rule of
+// str.lower(), and canonical reordering of combining marks that survive accent stripping.
+// Both look no further than the chunk, the stretch between whitespace or CJK characters.
+#ifndef BERTFAST_CONTEXT_H_
+#define BERTFAST_CONTEXT_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "bertfast/tokenizer.h"
+#include "bertfast/unicode.h"
+#include "bertfast/word_encoder.h"
+
+namespace bertfast {
+
+// Encodes one chunk with both rules. Memory is constant and time linear: a sigma looks ahead
+// over ignorable characters only, which no other sigma looks over, and of a run of marks over
+// kMaxWordLength only the number matters.
+// Source: CPython Objects/unicodeobject.c, handle_capital_sigma; Unicode 15, section 3.11.
+template <class Reader, bool kSpans>
+class ContextualChunk {
+ public:
+  ContextualChunk(const Tokenizer& tokenizer, const IdBuffer* out, std::size_t full_size,
+                  WordEncoder<kSpans>* word)
+      : alphabet_(tokenizer.alphabet()), out_(out), full_size_(full_size), word_(word) {}
+
+  // Encodes from `reader` to the chunk's end, or until `out` holds `full_size` ids; returns the
+  // reader there, before the space or CJK character that ends the chunk.
+  Reader encode(Reader reader) {
+    for (;;) {
+      const Reader here = reader;
+      CodePoint code_point;
+      if (out_->size() >= full_size_ || !reader.next(&code_point)) return finish(here);
+      const UnicodeRecord record = unicode_record(code_point);
+      if (record.is_dropped()) continue;
+      if (record.is_space() || record.is_cjk()) return finish(here);
+      const std::int64_t source = reader.index() - 1;
+      if (code_point == kCapitalSigma) {
+        add(is_final(reader) ? kFinalSigma : kSmallSigma, source);
+      } else if (record.has_expansion()) {
+        const CodePoints expansion = unicode_expansion(record);
+        for (const CodePoint* part = expansion.begin; part != expansion.end; ++part) {
+          add(*part, source);
+        }
+      } else {
+        add(code_point, source);
+      }
+      if (!record.is_ignorable()) after_cased_ = record.is_cased();
+    }
+  }
+
+ private:
+  struct Mark {
+    Symbol symbol;
+    int combining_class;
+    std::int64_t source;
+  };
+
+  // Whether a sigma that `reader` has just read ends a word in the sense of str.lower().
+  bool is_final(Reader reader) const {
+    if (!after_cased_) return false;
+    CodePoint code_point;
+    while (reader.next(&code_point)) {
+      const UnicodeRecord record = unicode_record(code_point);
+      if (record.is_dropped() || record.is_ignorable()) continue;
+      return record.is_space() || record.is_cjk() || !record.is_cased();
+    }
+    return true;
+  }
+
+  // Takes one code point after lowering and decomposition.
+  void add(CodePoint code_point, std::int64_t source) {
+    const UnicodeRecord record = unicode_record(code_point);
+    if (record.combining_class() != 0) {
+      if (!record.is_mark()) add_mark({alphabet_.symbol(code_point), record.combining_class(), source});
+      return;
+    }
+    flush_marks();
+    if (record.is_mark()) return;
+    if (record.is_punctuation()) {
+      word_->finish();
+      word_->add(alphabet_.symbol(code_point), source);
+      word_->finish();
+    } else {
+      word_->add(alphabet_.symbol(code_point), source);
+    }
+  }
+
+  void add_mark(Mark mark) {
+    if (n_marks_ < kMaxWordLength + 1) {
+      marks_[n_marks_++] = mark;
+    } else {
+      word_->add(kUnknownSymbol, mark.source);  // the word is too long in any order
+    }
+  }
+
+  void flush_marks() {
+    std::stable_sort(marks_, marks_ + n_marks_, [](const Mark& a, const Mark& b) {
+      return a.combining_class < b.combining_class;
+    });
+    for (std::size_t i = 0; i < n_marks_; ++i) word_->add(marks_[i].symbol, marks_[i].source);
+    n_marks_ = 0;
+  }
+
+  Reader finish(Reader reader) {
+    flush_marks();
+    word_->finish();
+    return reader;
+  }
+
+  const Alphabet& alphabet_;
+  const IdBuffer* out_;
+  const std::size_t full_size_;
+  WordEncoder<kSpans>* word_;
+  bool after_cased_ = false;
+  std::size_t n_marks_ = 0;
+  Mark marks_[kMaxWordLength + 1];
+};
+
+}  // namespace bertfast
+
+#endif  // BERTFAST_CONTEXT_H_

@@ -1,0 +1,94 @@
+// Where ids go while their number is not known: a growing array that a caller can take over
+// without a copy, with the texts' offsets beside it on request.
+#ifndef BERTFAST_ID_BUFFER_H_
+#define BERTFAST_ID_BUFFER_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+namespace bertfast {
+
+// A malloc'ed array of T that grows by doubling. Throws std::bad_alloc.
+template <class T>
+class GrowingArray {
+ public:
+  GrowingArray() = default;
+  GrowingArray(const GrowingArray&) = delete;
+  GrowingArray& operator=(const GrowingArray&) = delete;
+  ~GrowingArray() { std::free(data_); }
+
+  T* data() { return data_; }
+  std::size_t capacity() const { return capacity_; }
+
+  // Makes room for `wanted` elements, keeping what is there.
+  void reserve(std::size_t wanted) {
+    if (wanted <= capacity_) return;
+    std::size_t capacity = capacity_ < 512 ? 1024 : capacity_ * 2;
+    if (capacity < wanted) capacity = wanted;
+    if (capacity > static_cast<std::size_t>(-1) / 2 / sizeof(T)) throw std::bad_alloc();
+    void* grown = std::realloc(data_, capacity * sizeof(T));
+    if (grown == nullptr) throw std::bad_alloc();
+    data_ = static_cast<T*>(grown);
+    capacity_ = capacity;
+  }
+
+  // Hands the memory over, to be freed with std::free; the array is empty then.
+  T* release() {
+    capacity_ = 0;
+    return std::exchange(data_, nullptr);
+  }
+
+ private:
+  T* data_ = nullptr;
+  std::size_t capacity_ = 0;
+};
+
+// Start and end of a piece in its text, in code points.
+struct Span {
+  std::int32_t begin;
+  std::int32_t end;
+};
+
+// The ids of one or more texts, one after the other, and their spans if wanted.
+class IdBuffer {
+ public:
+  explicit IdBuffer(bool with_spans) : with_spans_(with_spans) {}
+
+  bool with_spans() const { return with_spans_; }
+  std::size_t size() const { return size_; }
+  GrowingArray<std::int32_t>& ids() { return ids_; }
+  GrowingArray<Span>& spans() { return spans_; }
+
+  // Makes room for `extra` ids more, so that push() need not check.
+  void reserve_more(std::size_t extra) {
+    ids_.reserve(size_ + extra);
+    if (with_spans_) spans_.reserve(size_ + extra);
+  }
+  void push(std::int32_t id) { ids_.data()[size_++] = id; }
+  void push(std::int32_t id, Span span) {
+    spans_.data()[size_] = span;
+    ids_.data()[size_++] = id;
+  }
+  void append(IdBuffer& other) {
+    reserve_more(other.size_);
+    std::copy_n(other.ids_.data(), other.size_, ids_.data() + size_);
+    if (with_spans_) std::copy_n(other.spans_.data(), other.size_, spans_.data() + size_);
+    size_ += other.size_;
+  }
+  // Forgets everything from `size` on.
+  void truncate(std::size_t size) { size_ = size; }
+
+ private:
+  bool with_spans_;
+  std::size_t size_ = 0;
+  GrowingArray<std::int32_t> ids_;
+  GrowingArray<Span> spans_;
+};
+
+}  // namespace bertfast
+
+#endif  // BERTFAST_ID_BUFFER_H_

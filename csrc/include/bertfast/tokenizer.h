@@ -1,0 +1,61 @@
+// Text to ids: Google's BasicTokenizer and WordpieceTokenizer in one pass.
+#ifndef BERTFAST_TOKENIZER_H_
+#define BERTFAST_TOKENIZER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "bertfast/char_map.h"
+#include "bertfast/id_buffer.h"
+#include "bertfast/piece_trie.h"
+#include "bertfast/text.h"
+
+namespace bertfast {
+
+// A word over this many code points, counted after normalization, is one [UNK].
+constexpr std::size_t kMaxWordLength = 200;
+
+struct VocabEntry {
+  Text token;
+  std::int32_t id;
+};
+
+// Immutable after construction; every method is const and thread-safe. Holds no thread and no
+// lock, so a fork is safe at any time.
+class Tokenizer {
+ public:
+  // `vocab` is read here and not kept; its tokens must be distinct. "##" marks a continuation.
+  Tokenizer(const std::vector<VocabEntry>& vocab, std::int32_t unk_id, bool do_lower_case);
+
+  // Appends the ids of `text`, without special tokens, to `out`: at most `limit` of them,
+  // reading no further than that takes. Linear time; memory beyond `out` is constant.
+  // Throws std::bad_alloc.
+  void encode(const Text& text, std::size_t limit, IdBuffer* out) const;
+
+  // Appends the ids of all texts to `out` and stores the ends: row i is
+  // [row_ends[i - 1], row_ends[i]). Splits the rows over `n_threads` threads (0: by the amount
+  // of text and the processors of this process) which it starts and joins. Throws
+  // std::bad_alloc; `out` is unspecified then.
+  void encode_batch(const std::vector<Text>& texts, std::size_t limit, int n_threads,
+                    IdBuffer* out, std::int64_t* row_ends) const;
+
+  const CharMap& char_map() const { return char_map_; }
+  const PieceTrie& trie() const { return trie_; }
+  const Alphabet& alphabet() const { return alphabet_; }
+  std::int32_t unk_id() const { return unk_id_; }
+
+ private:
+  using CodePointStrings = std::vector<std::vector<CodePoint>>;
+  Tokenizer(const CodePointStrings& tokens, const std::vector<VocabEntry>& vocab,
+            std::int32_t unk_id, bool do_lower_case);
+
+  Alphabet alphabet_;
+  CharMap char_map_;
+  PieceTrie trie_;
+  std::int32_t unk_id_;
+};
+
+}  // namespace bertfast
+
+#endif  // BERTFAST_TOKENIZER_H_

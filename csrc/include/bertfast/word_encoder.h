@@ -1,0 +1,91 @@
+// Collects the symbols of one word and turns it into ids: WordpieceTokenizer.
+#ifndef BERTFAST_WORD_ENCODER_H_
+#define BERTFAST_WORD_ENCODER_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "bertfast/id_buffer.h"
+#include "bertfast/tokenizer.h"
+
+namespace bertfast {
+
+// One word at a time. With kSpans, remembers for every symbol the index of the code point
+// that it comes from; without, indices are ignored and cost nothing.
+template <bool kSpans>
+class WordEncoder {
+ public:
+  WordEncoder(const Tokenizer& tokenizer, IdBuffer* out)
+      : trie_(tokenizer.trie()), unk_id_(tokenizer.unk_id()), out_(out) {}
+
+  void add(Symbol symbol, std::int64_t source) {
+    if (length_ < kMaxWordLength) {
+      symbols_[length_] = symbol;
+      if (kSpans) sources_[length_] = static_cast<std::int32_t>(source);
+    }
+    if (kSpans) cover(static_cast<std::int32_t>(source));
+    ++length_;
+  }
+
+  // Forgets the word.
+  void clear() { length_ = 0; }
+
+  // Appends the word's ids and starts the next word.
+  void finish() {
+    if (length_ == 0) return;
+    out_->reserve_more(kMaxWordLength);
+    const std::size_t start = out_->size();
+    if (length_ > kMaxWordLength || !split()) {
+      out_->truncate(start);
+      push(unk_id_, word_span_);
+    }
+    clear();
+  }
+
+ private:
+  // Greedy longest match first; false if some rest matches nothing.
+  bool split() {
+    std::size_t begin = 0;
+    while (begin < length_) {
+      const PieceTrie::Match match =
+          trie_.longest_match(symbols_ + begin, length_ - begin, begin > 0);
+      if (match.id == kNoId) return false;
+      push(match.id, kSpans ? piece_span(begin, begin + match.length) : Span{});
+      begin += match.length;
+    }
+    return true;
+  }
+
+  void push(std::int32_t id, Span span) {
+    if (kSpans) {
+      out_->push(id, span);
+    } else {
+      out_->push(id);
+    }
+  }
+
+  void cover(std::int32_t source) {
+    if (length_ == 0) word_span_ = {source, source + 1};
+    word_span_.begin = std::min(word_span_.begin, source);
+    word_span_.end = std::max(word_span_.end, source + 1);
+  }
+
+  // Sources may be out of order where marks were sorted.
+  Span piece_span(std::size_t begin, std::size_t end) const {
+    const auto [low, high] = std::minmax_element(sources_ + begin, sources_ + end);
+    return {*low, *high + 1};
+  }
+
+  const PieceTrie& trie_;
+  const std::int32_t unk_id_;
+  IdBuffer* out_;
+  std::size_t length_ = 0;  // may exceed what is stored
+  Span word_span_{};
+  Symbol symbols_[kMaxWordLength];
+  std::int32_t sources_[kSpans ? kMaxWordLength : 1];
+};
+
+}  // namespace bertfast
+
+#endif  // BERTFAST_WORD_ENCODER_H_

@@ -1,0 +1,290 @@
+#include "bertfast/tokenizer.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <thread>
+
+#include "bertfast/context.h"
+#include "bertfast/word_encoder.h"
+
+namespace bertfast {
+namespace {
+
+// Starting a thread costs some 20 us, in which one thread encodes about 1 KB of text that it
+// has not seen; below this much for each thread a second one does not pay.
+constexpr std::size_t kMinBytesPerThread = 64 << 10;
+
+// Calls `function` with a reader for the text's representation.
+template <class Function>
+void visit(const Text& text, Function function) {
+  switch (text.kind) {
+    case TextKind::kLatin1:
+      return function(UnitReader<std::uint8_t>(text.data, text.length));
+    case TextKind::kUcs2:
+      return function(UnitReader<std::uint16_t>(text.data, text.length));
+    case TextKind::kUcs4:
+      return function(UnitReader<std::uint32_t>(text.data, text.length));
+    case TextKind::kUtf8:
+      return function(Utf8Reader(text.data, text.length));
+  }
+}
+
+std::vector<CodePoint> code_points(const Text& text) {
+  std::vector<CodePoint> result;
+  visit(text, [&](auto reader) {
+    CodePoint code_point;
+    while (reader.next(&code_point)) result.push_back(code_point);
+  });
+  return result;
+}
+
+std::vector<std::vector<CodePoint>> all_code_points(const std::vector<VocabEntry>& vocab) {
+  std::vector<std::vector<CodePoint>> result;
+  for (const VocabEntry& entry : vocab) result.push_back(code_points(entry.token));
+  return result;
+}
+
+std::vector<Piece> make_pieces(const std::vector<std::vector<CodePoint>>& tokens,
+                               const std::vector<VocabEntry>& vocab,
+                               const Alphabet& alphabet) {
+  std::vector<Piece> pieces;
+  const auto add = [&](const CodePoint* begin, const CodePoint* end, std::int32_t id,
+                       bool is_continuation) {
+    // An empty piece never matches; one over the longest word cannot.
+    if (begin == end || static_cast<std::size_t>(end - begin) > kMaxWordLength) return;
+    std::vector<Symbol> symbols;
+    for (const CodePoint* it = begin; it != end; ++it) symbols.push_back(alphabet.symbol(*it));
+    pieces.push_back({std::move(symbols), id, is_continuation});
+  };
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const CodePoint* begin = tokens[i].data();
+    const CodePoint* end = begin + tokens[i].size();
+    add(begin, end, vocab[i].id, false);
+    if (tokens[i].size() > 2 && begin[0] == '#' && begin[1] == '#') {
+      add(begin + 2, end, vocab[i].id, true);
+    }
+  }
+  return pieces;
+}
+
+// Encodes one text. See ContextualChunk for what kContext means.
+template <class Reader, bool kSpans>
+class TextEncoder {
+ public:
+  TextEncoder(const Tokenizer& tokenizer, Reader reader, std::size_t limit, IdBuffer* out)
+      : tokenizer_(tokenizer),
+        map_(tokenizer.char_map()),
+        out_(out),
+        full_size_(limit > static_cast<std::size_t>(-1) - out->size() ? static_cast<std::size_t>(-1)
+                                                                       : out->size() + limit),
+        word_(tokenizer, out),
+        reader_(reader),
+        chunk_start_(reader),
+        chunk_out_size_(out->size()) {}
+
+  void encode() {
+    CodePoint code_point;
+    while (out_->size() < full_size_ && reader_.next(&code_point)) {
+      act(map_.entry(code_point));
+    }
+    word_.finish();
+    if (out_->size() > full_size_) out_->truncate(full_size_);
+  }
+
+ private:
+  // Takes the code point that has just been read.
+  void act(CharEntry entry) {
+    const std::int64_t source = reader_.index() - 1;
+    switch (entry.action()) {
+      case Action::kLetter:
+        word_.add(entry.payload(), source);
+        break;
+      case Action::kDrop:
+        break;
+      case Action::kSpace:
+        word_.finish();
+        start_chunk();
+        break;
+      case Action::kPunctuation:
+        add_alone(entry.payload(), source);
+        break;
+      case Action::kCjk:
+        add_alone(entry.payload(), source);
+        start_chunk();
+        break;
+      case Action::kExpand:
+        expand(entry, source);
+        break;
+      case Action::kContext:
+        encode_chunk_in_context();
+        break;
+    }
+  }
+
+  void start_chunk() {
+    chunk_start_ = reader_;
+    chunk_out_size_ = out_->size();
+  }
+
+  void add_alone(Symbol symbol, std::int64_t source) {
+    word_.finish();
+    word_.add(symbol, source);
+    word_.finish();
+  }
+
+  void expand(CharEntry entry, std::int64_t source) {
+    const ExpandedSymbol* end = map_.expansion_end(entry);
+    for (const ExpandedSymbol* part = map_.expansion_begin(entry); part != end; ++part) {
+      if (part->is_punctuation) {
+        add_alone(part->symbol, source);
+      } else {
+        word_.add(part->symbol, source);
+      }
+    }
+  }
+
+  // Starts the chunk over, minding its neighbours.
+  void encode_chunk_in_context() {
+    out_->truncate(chunk_out_size_);
+    word_.clear();
+    ContextualChunk<Reader, kSpans> chunk(tokenizer_, out_, full_size_, &word_);
+    reader_ = chunk.encode(chunk_start_);
+    start_chunk();
+  }
+
+  const Tokenizer& tokenizer_;
+  const CharMap& map_;
+  IdBuffer* out_;
+  const std::size_t full_size_;
+  WordEncoder<kSpans> word_;
+  Reader reader_;
+  Reader chunk_start_;
+  std::size_t chunk_out_size_;
+};
+
+// The processors that this process may use.
+int available_processors() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+std::size_t total_bytes(const std::vector<Text>& texts) {
+  std::size_t total = 0;
+  for (const Text& text : texts) total += text.n_bytes();
+  return total;
+}
+
+// Rows [begin, end) of a batch, encoded by one thread.
+struct Share {
+  Share(std::size_t begin_row, std::size_t end_row, bool with_spans)
+      : begin(begin_row), end(end_row), out(with_spans) {}
+  std::size_t begin;
+  std::size_t end;
+  IdBuffer out;
+  std::exception_ptr error;
+};
+
+// Cuts the rows into at most `n` runs of about equal bytes.
+std::vector<std::unique_ptr<Share>> make_shares(const std::vector<Text>& texts, std::size_t n,
+                                                bool with_spans) {
+  std::vector<std::unique_ptr<Share>> shares;
+  const std::size_t wanted = total_bytes(texts) / n + 1;
+  std::size_t begin = 0;
+  std::size_t bytes = 0;
+  for (std::size_t row = 0; row < texts.size(); ++row) {
+    bytes += texts[row].n_bytes();
+    if (bytes >= wanted || row + 1 == texts.size()) {
+      shares.push_back(std::make_unique<Share>(begin, row + 1, with_spans));
+      begin = row + 1;
+      bytes = 0;
+    }
+  }
+  return shares;
+}
+
+void encode_rows(const Tokenizer& tokenizer, const std::vector<Text>& texts, std::size_t limit,
+                 std::size_t begin, std::size_t end, IdBuffer* out, std::int64_t* row_ends) {
+  for (std::size_t row = begin; row < end; ++row) {
+    tokenizer.encode(texts[row], limit, out);
+    row_ends[row] = static_cast<std::int64_t>(out->size());
+  }
+}
+
+void encode_share(const Tokenizer& tokenizer, const std::vector<Text>& texts, std::size_t limit,
+                  Share* share, std::int64_t* row_ends) noexcept {
+  try {
+    encode_rows(tokenizer, texts, limit, share->begin, share->end, &share->out, row_ends);
+  } catch (...) {
+    share->error = std::current_exception();
+  }
+}
+
+// Appends a share's ids to `out` and makes its row ends count from the start of `out`.
+void append_share(Share* share, IdBuffer* out, std::int64_t* row_ends) {
+  if (share->error) std::rethrow_exception(share->error);
+  for (std::size_t row = share->begin; row < share->end; ++row) {
+    row_ends[row] += static_cast<std::int64_t>(out->size());
+  }
+  out->append(share->out);
+}
+
+}  // namespace
+
+Tokenizer::Tokenizer(const std::vector<VocabEntry>& vocab, std::int32_t unk_id,
+                     bool do_lower_case)
+    : Tokenizer(all_code_points(vocab), vocab, unk_id, do_lower_case) {}
+
+Tokenizer::Tokenizer(const CodePointStrings& tokens, const std::vector<VocabEntry>& vocab,
+                     std::int32_t unk_id, bool do_lower_case)
+    : alphabet_(tokens),
+      char_map_(alphabet_, do_lower_case),
+      trie_(make_pieces(tokens, vocab, alphabet_), alphabet_.size()),
+      unk_id_(unk_id) {}
+
+void Tokenizer::encode(const Text& text, std::size_t limit, IdBuffer* out) const {
+  visit(text, [&](auto reader) {
+    using Reader = decltype(reader);
+    if (out->with_spans()) {
+      TextEncoder<Reader, true>(*this, reader, limit, out).encode();
+    } else {
+      TextEncoder<Reader, false>(*this, reader, limit, out).encode();
+    }
+  });
+}
+
+void Tokenizer::encode_batch(const std::vector<Text>& texts, std::size_t limit, int n_threads,
+                             IdBuffer* out, std::int64_t* row_ends) const {
+  std::size_t n = static_cast<std::size_t>(n_threads);
+  if (n_threads <= 0) {
+    const auto processors = static_cast<std::size_t>(available_processors());
+    n = std::min(processors, total_bytes(texts) / kMinBytesPerThread);
+  }
+  if (n <= 1 || texts.size() <= 1) {
+    encode_rows(*this, texts, limit, 0, texts.size(), out, row_ends);
+    return;
+  }
+  const auto shares = make_shares(texts, n, out->with_spans());
+  std::vector<std::thread> threads;
+  // A thread that cannot be started leaves its share to this one.
+  std::size_t started = 1;
+  try {
+    for (; started < shares.size(); ++started) {
+      Share* share = shares[started].get();
+      threads.emplace_back(
+          [=, &texts] { encode_share(*this, texts, limit, share, row_ends); });
+    }
+  } catch (const std::exception&) {
+  }
+  encode_share(*this, texts, limit, shares[0].get(), row_ends);
+  for (std::size_t i = started; i < shares.size(); ++i) {
+    encode_share(*this, texts, limit, shares[i].get(), row_ends);
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& share : shares) append_share(share.get(), out, row_ends);
+}
+
+}  // namespace bertfast

@@ -1,0 +1,270 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=False
+# distutils: language = c++
+"""Binding of the C++ core (csrc): str, bytes in, numpy out, the GIL released in between."""
+
+from libc.stdint cimport int32_t, int64_t
+from libc.stdlib cimport free
+from libcpp cimport bool as cbool
+from libcpp.vector cimport vector
+
+import numpy as np
+
+from bertfast.errors import InputError
+
+cdef extern from "Python.h":
+    int PyUnicode_KIND(object text)
+    void* PyUnicode_DATA(object text)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+
+cdef extern from "bertfast/text.h" namespace "bertfast" nogil:
+    cdef enum class TextKind:
+        kUtf8
+    cdef cppclass Text:
+        const void* data
+        size_t length
+        TextKind kind
+
+cdef extern from "bertfast/unicode.h" namespace "bertfast" nogil:
+    const char* unicode_version()
+
+cdef extern from "bertfast/id_buffer.h" namespace "bertfast" nogil:
+    cdef cppclass Span:
+        pass
+    cdef cppclass GrowingArray[T]:
+        T* data()
+        T* release()
+    cdef cppclass IdBuffer:
+        IdBuffer(cbool with_spans)
+        size_t size()
+        GrowingArray[int32_t]& ids()
+        GrowingArray[Span]& spans()
+
+cdef extern from "bertfast/tokenizer.h" namespace "bertfast" nogil:
+    cdef cppclass VocabEntry:
+        Text token
+        int32_t id
+    cdef cppclass Tokenizer:
+        Tokenizer(const vector[VocabEntry]& vocab, int32_t unk_id, cbool lower) except +
+        void encode(const Text& text, size_t limit, IdBuffer* out) except +
+        void encode_batch(
+            const vector[Text]& texts, size_t limit, int n_threads, IdBuffer* out,
+            int64_t* row_ends) except +
+
+cdef extern from "bertfast/pack.h" namespace "bertfast" nogil:
+    cdef cppclass RowPlan:
+        size_t n_rows
+        const int64_t* a_begin
+        const int64_t* a_length
+        const int64_t* b_begin
+        const int64_t* b_length
+    cdef cppclass SpecialTokens:
+        cbool enabled
+        int32_t cls_id
+        int32_t sep_id
+    void c_pack_ragged "bertfast::pack_ragged"(
+        const RowPlan& plan, const int32_t* ids_a, const int32_t* ids_b, SpecialTokens special,
+        const int64_t* offsets, int32_t* ids)
+    void c_pack_padded "bertfast::pack_padded"[T](
+        const RowPlan& plan, const int32_t* ids_a, const int32_t* ids_b, SpecialTokens special,
+        int32_t pad_id, size_t width, T* input_ids, T* input_mask, T* segment_ids)
+    void c_pack_spans "bertfast::pack_spans"(
+        const RowPlan& plan, const Span* spans_a, const Span* spans_b, cbool special,
+        size_t width, Span* spans)
+
+ctypedef fused id_t:
+    int32_t
+    int64_t
+
+UNICODE_VERSION = (<bytes>unicode_version()).decode("ascii")
+
+cdef object MAX_SPAN = 2**31 - 1
+
+
+cdef int view_text(object text, Text* view) except -1:
+    """Point `view` at the memory of `text`, which must outlive it; 0 if it is no text."""
+    if isinstance(text, str):
+        view.data = PyUnicode_DATA(text)
+        view.length = <size_t>PyUnicode_GET_LENGTH(text)
+        view.kind = <TextKind>PyUnicode_KIND(text)
+        return 1
+    if isinstance(text, bytes):
+        view.data = <const char*><bytes>text
+        view.length = <size_t>len(<bytes>text)
+        view.kind = TextKind.kUtf8
+        return 1
+    return 0
+
+
+cdef class OwnedInts:
+    """Memory handed over by the core, as a buffer of int32."""
+
+    cdef int32_t* data
+    cdef Py_ssize_t length
+    cdef Py_ssize_t itemsize
+
+    def __dealloc__(self):
+        free(self.data)
+
+    def __getbuffer__(self, Py_buffer* buffer, int flags):
+        buffer.buf = self.data
+        buffer.format = b"i"
+        buffer.internal = NULL
+        buffer.itemsize = sizeof(int32_t)
+        buffer.len = self.length * <Py_ssize_t>sizeof(int32_t)
+        buffer.ndim = 1
+        buffer.obj = self
+        buffer.readonly = 0
+        buffer.shape = &self.length
+        self.itemsize = sizeof(int32_t)
+        buffer.strides = &self.itemsize
+        buffer.suboffsets = NULL
+
+
+cdef object take_ints(int32_t* data, size_t length):
+    """Return an int32 array [length] that owns `data`."""
+    if length == 0:
+        free(data)
+        return np.empty(0, np.int32)
+    cdef OwnedInts owner = OwnedInts.__new__(OwnedInts)
+    owner.data = data
+    owner.length = <Py_ssize_t>length
+    return np.frombuffer(owner, np.int32)
+
+
+cdef class Core:
+    """The native tokenizer of one vocabulary. Immutable, thread-safe, fork-safe."""
+
+    cdef Tokenizer* tokenizer
+
+    def __cinit__(self, dict vocab, int32_t unk_id, bint do_lower_case):
+        cdef vector[VocabEntry] entries
+        cdef VocabEntry entry
+        for token, index in vocab.items():
+            view_text(token, &entry.token)
+            entry.id = index
+            entries.push_back(entry)
+        self.tokenizer = new Tokenizer(entries, unk_id, do_lower_case)
+
+    def __dealloc__(self):
+        del self.tokenizer
+
+    def encode_one(self, object text, Py_ssize_t limit):
+        """Return at most `limit` ids of `text` (all if negative) as a list."""
+        cdef Text view
+        if not view_text(text, &view):
+            raise InputError(f"expected str or bytes, got {type(text).__name__}")
+        cdef IdBuffer* out = new IdBuffer(False)
+        try:
+            with nogil:
+                self.tokenizer.encode(view, <size_t>limit, out)
+            return [out.ids().data()[i] for i in range(<Py_ssize_t>out.size())]
+        finally:
+            del out
+
+    def encode_batch(self, tuple texts, Py_ssize_t limit, int num_threads, bint with_offsets):
+        """Encode every text, without special tokens.
+
+        Returns ids int32 [n], row offsets int64 [rows + 1], and int32 [n, 2] or None.
+        """
+        cdef vector[Text] views = view_texts(texts, with_offsets)
+        offsets = np.zeros(len(texts) + 1, np.int64)
+        cdef int64_t[::1] row_offsets = offsets
+        cdef int64_t* row_ends = &row_offsets[0] + 1
+        cdef IdBuffer* out = new IdBuffer(with_offsets)
+        cdef size_t n
+        try:
+            with nogil:
+                self.tokenizer.encode_batch(views, <size_t>limit, num_threads, out, row_ends)
+            n = out.size()
+            spans = None
+            if with_offsets:
+                spans = take_ints(<int32_t*>out.spans().release(), n * 2).reshape(-1, 2)
+            return take_ints(out.ids().release(), n), offsets, spans
+        finally:
+            del out
+
+
+cdef vector[Text] view_texts(tuple texts, bint with_offsets) except *:
+    cdef vector[Text] views
+    cdef Text view
+    views.reserve(len(texts))
+    for row, text in enumerate(texts):
+        if not view_text(text, &view):
+            raise InputError(f"row {row}: expected str or bytes, got {type(text).__name__}")
+        if with_offsets and len(text) > MAX_SPAN:
+            raise InputError(f"row {row}: offsets need a text of at most {MAX_SPAN} code points")
+        views.push_back(view)
+    return views
+
+
+cdef RowPlan make_plan(
+    const int64_t[::1] a_begin, const int64_t[::1] a_length,
+    const int64_t[::1] b_begin, const int64_t[::1] b_length,
+) noexcept:
+    cdef RowPlan plan
+    plan.n_rows = <size_t>a_begin.shape[0]
+    plan.a_begin = &a_begin[0] if plan.n_rows else NULL
+    plan.a_length = &a_length[0] if plan.n_rows else NULL
+    plan.b_begin = &b_begin[0] if plan.n_rows else NULL
+    plan.b_length = &b_length[0] if plan.n_rows else NULL
+    return plan
+
+
+cdef SpecialTokens make_special(object specials) except *:
+    cdef SpecialTokens special
+    special.enabled = specials is not None
+    special.cls_id, special.sep_id = (0, 0) if specials is None else specials
+    return special
+
+
+cdef inline const int32_t* first(const int32_t[::1] values) noexcept nogil:
+    return &values[0] if values.shape[0] else NULL
+
+
+def pack_ragged(
+    int32_t[::1] ids, const int64_t[::1] offsets,
+    const int32_t[::1] ids_a, const int32_t[::1] ids_b,
+    const int64_t[::1] a_begin, const int64_t[::1] a_length,
+    const int64_t[::1] b_begin, const int64_t[::1] b_length, object specials,
+):
+    """Fill `ids` with one row after the other; see csrc/include/bertfast/pack.h."""
+    cdef RowPlan plan = make_plan(a_begin, a_length, b_begin, b_length)
+    cdef SpecialTokens special = make_special(specials)
+    cdef int32_t* target = &ids[0] if ids.shape[0] else NULL
+    with nogil:
+        c_pack_ragged(plan, first(ids_a), first(ids_b), special, &offsets[0], target)
+
+
+def pack_padded(
+    id_t[:, ::1] input_ids, id_t[:, ::1] input_mask, id_t[:, ::1] segment_ids,
+    const int32_t[::1] ids_a, const int32_t[::1] ids_b,
+    const int64_t[::1] a_begin, const int64_t[::1] a_length,
+    const int64_t[::1] b_begin, const int64_t[::1] b_length, object specials, int32_t pad_id,
+):
+    """Fill three matrices [rows, width]; see csrc/include/bertfast/pack.h."""
+    cdef RowPlan plan = make_plan(a_begin, a_length, b_begin, b_length)
+    cdef SpecialTokens special = make_special(specials)
+    cdef size_t width = <size_t>input_ids.shape[1]
+    if input_ids.shape[0] == 0 or width == 0:
+        return
+    with nogil:
+        c_pack_padded(
+            plan, first(ids_a), first(ids_b), special, pad_id, width,
+            &input_ids[0, 0], &input_mask[0, 0], &segment_ids[0, 0])
+
+
+def pack_offsets(
+    int32_t[:, :, ::1] offsets, const int32_t[:, ::1] spans_a, const int32_t[:, ::1] spans_b,
+    const int64_t[::1] a_begin, const int64_t[::1] a_length,
+    const int64_t[::1] b_begin, const int64_t[::1] b_length, bint special,
+):
+    """Fill zeroed `offsets` [rows, width, 2]; see csrc/include/bertfast/pack.h."""
+    cdef RowPlan plan = make_plan(a_begin, a_length, b_begin, b_length)
+    cdef const int32_t* a = &spans_a[0, 0] if spans_a.shape[0] else NULL
+    cdef const int32_t* b = &spans_b[0, 0] if spans_b.shape[0] else NULL
+    cdef size_t width = <size_t>offsets.shape[1]
+    if offsets.shape[0] == 0 or width == 0:
+        return
+    with nogil:
+        c_pack_spans(
+            plan, <const Span*>a, <const Span*>b, special, width, <Span*>&offsets[0, 0, 0])

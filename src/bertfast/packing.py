@@ -1,0 +1,142 @@
+"""Lay out pieces as `[CLS] a [SEP] b [SEP]`: truncation and windows, planned for a batch.
+
+    la = 5, lb = 4, max_length = 9  ->  M = 6 places for pieces, na = 3, nb = 3
+    [CLS] a1 a2 a3 [SEP] b1 b2 b3 [SEP]
+      0    0  0  0   0    1  1  1   1      segment_ids
+
+The plan is numpy on whole batches; the native core fills the arrays from it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bertfast.errors import InputError
+
+Int64Array = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What each output row holds: slices of the pieces of its two texts.
+
+    Attributes:
+        samples: int64 [rows]; the text each row comes from.
+        a_begin, a_length, b_begin, b_length: int64 [rows]; slices of the ragged ids.
+        lengths: int64 [rows]; tokens in the row, special ones included.
+        truncated: bool [rows]; pieces of the text are missing from the row.
+    """
+
+    samples: Int64Array
+    a_begin: Int64Array
+    a_length: Int64Array
+    b_begin: Int64Array
+    b_length: Int64Array
+    lengths: Int64Array
+    truncated: NDArray[np.bool_]
+
+
+def check_max_length(max_length: int | None, *, pair: bool, special: bool) -> None:
+    """Raise InputError if `max_length` has no room for the special tokens of a row."""
+    if max_length is None:
+        return
+    least = (3 if pair else 2) if special else 1
+    if isinstance(max_length, bool) or not isinstance(max_length, int | np.integer):
+        raise InputError(f"max_length is an integer or None, got {max_length!r}")
+    if max_length < least:
+        what = "a pair of texts" if pair else "a text"
+        raise InputError(f"max_length={max_length} is too small for {what}: at least {least}")
+
+
+def plan_rows(
+    a_offsets: Int64Array, b_offsets: Int64Array | None, max_length: int | None, *, special: bool
+) -> Plan:
+    """Plan one row a text, truncated by the original's rule.
+
+    `a_offsets` and `b_offsets` are row offsets int64 [n + 1] into the ragged pieces. Texts may
+    have been encoded only up to `max_length + 1` pieces: the closed form is the same.
+    Source: google-research/bert run_classifier.py, convert_single_example, whose
+    `_truncate_seq_pair` pops from the longer side, from b on a tie.
+    """
+    la = np.diff(a_offsets)
+    lb = np.zeros_like(la) if b_offsets is None else np.diff(b_offsets)
+    na, nb = _truncated_lengths(la, lb, max_length, special=special)
+    b_begin = np.zeros_like(la) if b_offsets is None else b_offsets[:-1]
+    return Plan(
+        samples=np.arange(len(la)),
+        a_begin=a_offsets[:-1],
+        a_length=na,
+        b_begin=b_begin,
+        b_length=nb,
+        lengths=_row_lengths(na, nb, special=special),
+        truncated=(na < la) | (nb < lb),
+    )
+
+
+def _truncated_lengths(
+    la: Int64Array, lb: Int64Array, max_length: int | None, *, special: bool
+) -> tuple[Int64Array, Int64Array]:
+    if max_length is None:
+        return la, lb
+    has_b = lb > 0
+    room_a = max_length - (2 if special else 0)
+    room = max_length - (3 if special else 0)
+    na_pair = np.minimum(la, np.maximum((room + 1) // 2, room - lb))
+    na = np.where(has_b, na_pair, np.minimum(la, room_a))
+    nb = np.where(has_b, np.minimum(lb, room - na), 0)
+    return na, nb
+
+
+def _row_lengths(na: Int64Array, nb: Int64Array, *, special: bool) -> Int64Array:
+    return na + nb + 2 + (nb > 0) if special else na + nb
+
+
+def plan_windows(
+    a_offsets: Int64Array,
+    b_offsets: Int64Array | None,
+    max_length: int,
+    stride: int,
+    *,
+    special: bool,
+) -> Plan:
+    """Plan as many rows a text as its pieces need; neighbours share `stride` pieces.
+
+    Windows slide over the text, or, for pairs, over the second text with the first kept whole
+    in every window (question and document).
+
+    Raises:
+        InputError: a window would hold `stride` pieces or fewer, so that it could not advance.
+    """
+    la = np.diff(a_offsets)
+    lb = np.zeros_like(la) if b_offsets is None else np.diff(b_offsets)
+    has_b = lb > 0
+    slide = np.where(has_b, lb, la)  # the pieces that the windows slide over
+    room = np.where(has_b, max_length - la - (3 if special else 0), max_length - 2 * special)
+    stuck = np.flatnonzero((slide > room) & (room <= stride))
+    if len(stuck):
+        row = int(stuck[0])
+        raise InputError(
+            f"row {row}: max_length={max_length} leaves {max(int(room[row]), 0)} pieces a window, "
+            f"which must be more than stride={stride}"
+        )
+    step = np.maximum(room - stride, 1)
+    windows = np.where(slide > room, 1 + -(-(slide - room) // step), 1)
+    samples = np.repeat(np.arange(len(la)), windows)
+    nth = np.arange(len(samples)) - np.repeat(np.cumsum(windows) - windows, windows)
+    begin = nth * step[samples]
+    length = np.minimum(slide[samples] - begin, np.maximum(room, 0)[samples])
+    pair = has_b[samples]
+    a_begin = a_offsets[:-1][samples] + np.where(pair, 0, begin)
+    na = np.where(pair, la[samples], length)
+    nb = np.where(pair, length, 0)
+    b_begin = begin if b_offsets is None else b_offsets[:-1][samples] + begin
+    return Plan(
+        samples=samples,
+        a_begin=a_begin,
+        a_length=na,
+        b_begin=np.where(pair, b_begin, 0),
+        b_length=nb,
+        lengths=_row_lengths(na, nb, special=special),
+        truncated=(windows > 1)[samples],
+    )
