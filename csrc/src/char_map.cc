@@ -26,7 +26,8 @@ Alphabet::Alphabet(const std::vector<std::vector<CodePoint>>& tokens) {
     for (const CodePoint code_point : token) ++counts[code_point];
   }
   std::vector<std::pair<std::size_t, CodePoint>> by_count;
-  for (const auto& [code_point, count] : counts) by_count.emplace_back(count, code_point);
+  for (const auto& [code_point, count] : counts)
+    by_count.emplace_back(count, code_point);
   std::sort(by_count.begin(), by_count.end(), [](const auto& a, const auto& b) {
     return a.first != b.first ? a.first > b.first : a.second < b.second;
   });
@@ -52,9 +53,9 @@ bool Alphabet::intersects(CodePoint first, CodePoint last) const {
   return found != sorted_.end() && found->code_point <= last;
 }
 
-// Pages without a symbol of their own depend only on the Unicode page that they share. (A page
-// whose characters all expand is taken for one of these and shared as rightly: expansions are
-// part of the record.)
+// Pages without a symbol of their own depend only on the Unicode page that they share.
+// (A page whose characters all expand is taken for one of these and shared as rightly:
+// expansions are part of the record.)
 CharMap::CharMap(const Alphabet& alphabet, bool do_lower_case) : pages_(kPageCount) {
   std::vector<std::uint32_t> shared(unicode_distinct_page_count(), kNoPage);
   for (CodePoint page = 0; page < kPageCount; ++page) {
@@ -80,7 +81,8 @@ void CharMap::append_page(const Alphabet& alphabet, CodePoint page, bool lower) 
   }
 }
 
-CharEntry CharMap::make_entry(const Alphabet& alphabet, CodePoint code_point, bool lower) {
+CharEntry CharMap::make_entry(const Alphabet& alphabet, CodePoint code_point,
+                              bool lower) {
   const UnicodeRecord record = unicode_record(code_point);
   if (record.is_dropped()) return pack_entry(Action::kDrop, 0);
   if (record.is_space()) return pack_entry(Action::kSpace, 0);
@@ -90,18 +92,21 @@ CharEntry CharMap::make_entry(const Alphabet& alphabet, CodePoint code_point, bo
     if (lower) return make_expanded(alphabet, itself, record.is_cjk());
     const Symbol symbol = alphabet.symbol(code_point);
     if (record.is_cjk()) return pack_entry(Action::kCjk, symbol);
-    return pack_entry(record.is_punctuation() ? Action::kPunctuation : Action::kLetter, symbol);
+    return pack_entry(record.is_punctuation() ? Action::kPunctuation : Action::kLetter,
+                      symbol);
   }
   return make_expanded(alphabet, unicode_expansion(record), record.is_cjk());
 }
 
-CharEntry CharMap::make_expanded(const Alphabet& alphabet, CodePoints expansion, bool is_cjk) {
+CharEntry CharMap::make_expanded(const Alphabet& alphabet, CodePoints expansion,
+                                 bool is_cjk) {
   ExpandedSymbol kept[4];
   std::uint32_t n = 0;
   for (const CodePoint* part = expansion.begin; part != expansion.end; ++part) {
     const UnicodeRecord record = unicode_record(*part);
     if (sorts(*part)) return pack_entry(Action::kContext, 0);
-    if (!record.is_mark()) kept[n++] = {alphabet.symbol(*part), record.is_punctuation()};
+    if (!record.is_mark())
+      kept[n++] = {alphabet.symbol(*part), record.is_punctuation()};
   }
   if (n == 0) return pack_entry(Action::kDrop, 0);
   if (n == 1 && is_cjk) return pack_entry(Action::kCjk, kept[0].symbol);

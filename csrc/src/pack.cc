@@ -35,8 +35,9 @@ void write_ids(const RowPlan& plan, std::size_t row, const Layout& at,
 
 }  // namespace
 
-void pack_ragged(const RowPlan& plan, const std::int32_t* ids_a, const std::int32_t* ids_b,
-                 SpecialTokens special, const std::int64_t* offsets, std::int32_t* ids) {
+void pack_ragged(const RowPlan& plan, const std::int32_t* ids_a,
+                 const std::int32_t* ids_b, SpecialTokens special,
+                 const std::int64_t* offsets, std::int32_t* ids) {
   for (std::size_t row = 0; row < plan.n_rows; ++row) {
     const Layout at(plan, row, special.enabled);
     write_ids(plan, row, at, ids_a, ids_b, special, ids + offsets[row]);
@@ -44,9 +45,9 @@ void pack_ragged(const RowPlan& plan, const std::int32_t* ids_a, const std::int3
 }
 
 template <class T>
-void pack_padded(const RowPlan& plan, const std::int32_t* ids_a, const std::int32_t* ids_b,
-                 SpecialTokens special, std::int32_t pad_id, std::size_t width,
-                 T* input_ids, T* input_mask, T* segment_ids) {
+void pack_padded(const RowPlan& plan, const std::int32_t* ids_a,
+                 const std::int32_t* ids_b, SpecialTokens special, std::int32_t pad_id,
+                 std::size_t width, T* input_ids, T* input_mask, T* segment_ids) {
   for (std::size_t row = 0; row < plan.n_rows; ++row) {
     const Layout at(plan, row, special.enabled);
     T* ids = input_ids + row * width;
@@ -68,8 +69,8 @@ template void pack_padded(const RowPlan&, const std::int32_t*, const std::int32_
                           SpecialTokens, std::int32_t, std::size_t, std::int64_t*,
                           std::int64_t*, std::int64_t*);
 
-void pack_spans(const RowPlan& plan, const Span* spans_a, const Span* spans_b, bool special,
-                std::size_t width, Span* spans) {
+void pack_spans(const RowPlan& plan, const Span* spans_a, const Span* spans_b,
+                bool special, std::size_t width, Span* spans) {
   for (std::size_t row = 0; row < plan.n_rows; ++row) {
     const Layout at(plan, row, special);
     std::copy_n(spans_a + plan.a_begin[row], at.na, spans + row * width + at.a);

@@ -4,11 +4,14 @@
 
 namespace bertfast {
 
-// Places nodes breadth first: a node's children go to the first base whose places are free.
+// Places nodes breadth first: a node's children go to the first base whose places are
+// free.
 class PieceTrieBuilder {
  public:
   PieceTrieBuilder(std::vector<Piece> pieces, Symbol alphabet_size, PieceTrie* trie)
-      : pieces_(std::move(pieces)), alphabet_size_(alphabet_size), nodes_(trie->nodes_) {}
+      : pieces_(std::move(pieces)),
+        alphabet_size_(alphabet_size),
+        nodes_(trie->nodes_) {}
 
   void build() {
     std::sort(pieces_.begin(), pieces_.end(), [](const Piece& a, const Piece& b) {
@@ -32,7 +35,8 @@ class PieceTrieBuilder {
   }
 
  private:
-  // The pieces [begin, end), which agree in their first `depth` symbols, hang below `node`.
+  // The pieces [begin, end), which agree in their first `depth` symbols, hang below
+  // `node`.
   struct Range {
     std::uint32_t node;
     std::size_t begin;
@@ -41,12 +45,13 @@ class PieceTrieBuilder {
   };
 
   void place_children(Range range) {
-    while (range.begin < range.end && pieces_[range.begin].symbols.size() == range.depth) {
+    while (range.begin < range.end &&
+           pieces_[range.begin].symbols.size() == range.depth) {
       nodes_[range.node].id = pieces_[range.begin++].id;
     }
     if (range.begin == range.end) {
-      // A leaf. Base 0 reaches places below the alphabet's size, whose check names another
-      // node: the search loop needs no test for it.
+      // A leaf. Base 0 reaches places below the alphabet's size, whose check names
+      // another node: the search loop needs no test for it.
       nodes_[range.node].base = 0;
       return;
     }
@@ -69,16 +74,18 @@ class PieceTrieBuilder {
     }
   }
 
-  // First fit from the lowest free place, giving up on crowded starts: after 64 misses the
-  // search start moves on, which bounds the work and wastes a few per cent of the places.
+  // First fit from the lowest free place, giving up on crowded starts: after 64 misses
+  // the search start moves on, which bounds the work and wastes a few per cent of the
+  // places.
   std::uint32_t find_base(const std::vector<Symbol>& symbols) {
     while (is_taken(search_from_)) ++search_from_;
     std::size_t misses = 0;
     for (std::size_t place = search_from_;; ++place) {
       if (place < symbols[0] || is_taken(place)) continue;
       const std::size_t base = place - symbols[0];
-      const bool fits = std::none_of(symbols.begin(), symbols.end(),
-                                     [&](Symbol symbol) { return is_taken(base + symbol); });
+      const bool fits =
+          std::none_of(symbols.begin(), symbols.end(),
+                       [&](Symbol symbol) { return is_taken(base + symbol); });
       if (fits) {
         if (misses > 64) search_from_ = std::max(search_from_, place - 32);
         grow_to(base + symbols.back() + 1);

@@ -13,8 +13,8 @@
 namespace bertfast {
 namespace {
 
-// Starting a thread costs some 20 us, in which one thread encodes about 1 KB of text that it
-// has not seen; below this much for each thread a second one does not pay.
+// Starting a thread costs some 20 us, in which one thread encodes about 1 KB of text
+// that it has not seen; below this much for each thread a second one does not pay.
 constexpr std::size_t kMinBytesPerThread = 64 << 10;
 
 // Calls `function` with a reader for the text's representation.
@@ -41,7 +41,8 @@ std::vector<CodePoint> code_points(const Text& text) {
   return result;
 }
 
-std::vector<std::vector<CodePoint>> all_code_points(const std::vector<VocabEntry>& vocab) {
+std::vector<std::vector<CodePoint>> all_code_points(
+    const std::vector<VocabEntry>& vocab) {
   std::vector<std::vector<CodePoint>> result;
   for (const VocabEntry& entry : vocab) result.push_back(code_points(entry.token));
   return result;
@@ -56,7 +57,8 @@ std::vector<Piece> make_pieces(const std::vector<std::vector<CodePoint>>& tokens
     // An empty piece never matches; one over the longest word cannot.
     if (begin == end || static_cast<std::size_t>(end - begin) > kMaxWordLength) return;
     std::vector<Symbol> symbols;
-    for (const CodePoint* it = begin; it != end; ++it) symbols.push_back(alphabet.symbol(*it));
+    for (const CodePoint* it = begin; it != end; ++it)
+      symbols.push_back(alphabet.symbol(*it));
     pieces.push_back({std::move(symbols), id, is_continuation});
   };
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -74,12 +76,14 @@ std::vector<Piece> make_pieces(const std::vector<std::vector<CodePoint>>& tokens
 template <class Reader, bool kSpans>
 class TextEncoder {
  public:
-  TextEncoder(const Tokenizer& tokenizer, Reader reader, std::size_t limit, IdBuffer* out)
+  TextEncoder(const Tokenizer& tokenizer, Reader reader, std::size_t limit,
+              IdBuffer* out)
       : tokenizer_(tokenizer),
         map_(tokenizer.char_map()),
         out_(out),
-        full_size_(limit > static_cast<std::size_t>(-1) - out->size() ? static_cast<std::size_t>(-1)
-                                                                       : out->size() + limit),
+        full_size_(limit > static_cast<std::size_t>(-1) - out->size()
+                       ? static_cast<std::size_t>(-1)
+                       : out->size() + limit),
         word_(tokenizer, out),
         reader_(reader),
         chunk_start_(reader),
@@ -137,7 +141,8 @@ class TextEncoder {
 
   void expand(CharEntry entry, std::int64_t source) {
     const ExpandedSymbol* end = map_.expansion_end(entry);
-    for (const ExpandedSymbol* part = map_.expansion_begin(entry); part != end; ++part) {
+    for (const ExpandedSymbol* part = map_.expansion_begin(entry); part != end;
+         ++part) {
       if (part->is_punctuation) {
         add_alone(part->symbol, source);
       } else {
@@ -189,8 +194,8 @@ struct Share {
 };
 
 // Cuts the rows into at most `n` runs of about equal bytes.
-std::vector<std::unique_ptr<Share>> make_shares(const std::vector<Text>& texts, std::size_t n,
-                                                bool with_spans) {
+std::vector<std::unique_ptr<Share>> make_shares(const std::vector<Text>& texts,
+                                                std::size_t n, bool with_spans) {
   std::vector<std::unique_ptr<Share>> shares;
   const std::size_t wanted = total_bytes(texts) / n + 1;
   std::size_t begin = 0;
@@ -206,18 +211,20 @@ std::vector<std::unique_ptr<Share>> make_shares(const std::vector<Text>& texts, 
   return shares;
 }
 
-void encode_rows(const Tokenizer& tokenizer, const std::vector<Text>& texts, std::size_t limit,
-                 std::size_t begin, std::size_t end, IdBuffer* out, std::int64_t* row_ends) {
+void encode_rows(const Tokenizer& tokenizer, const std::vector<Text>& texts,
+                 std::size_t limit, std::size_t begin, std::size_t end, IdBuffer* out,
+                 std::int64_t* row_ends) {
   for (std::size_t row = begin; row < end; ++row) {
     tokenizer.encode(texts[row], limit, out);
     row_ends[row] = static_cast<std::int64_t>(out->size());
   }
 }
 
-void encode_share(const Tokenizer& tokenizer, const std::vector<Text>& texts, std::size_t limit,
-                  Share* share, std::int64_t* row_ends) noexcept {
+void encode_share(const Tokenizer& tokenizer, const std::vector<Text>& texts,
+                  std::size_t limit, Share* share, std::int64_t* row_ends) noexcept {
   try {
-    encode_rows(tokenizer, texts, limit, share->begin, share->end, &share->out, row_ends);
+    encode_rows(tokenizer, texts, limit, share->begin, share->end, &share->out,
+                row_ends);
   } catch (...) {
     share->error = std::current_exception();
   }
@@ -238,8 +245,9 @@ Tokenizer::Tokenizer(const std::vector<VocabEntry>& vocab, std::int32_t unk_id,
                      bool do_lower_case)
     : Tokenizer(all_code_points(vocab), vocab, unk_id, do_lower_case) {}
 
-Tokenizer::Tokenizer(const CodePointStrings& tokens, const std::vector<VocabEntry>& vocab,
-                     std::int32_t unk_id, bool do_lower_case)
+Tokenizer::Tokenizer(const CodePointStrings& tokens,
+                     const std::vector<VocabEntry>& vocab, std::int32_t unk_id,
+                     bool do_lower_case)
     : alphabet_(tokens),
       char_map_(alphabet_, do_lower_case),
       trie_(make_pieces(tokens, vocab, alphabet_), alphabet_.size()),
@@ -256,8 +264,9 @@ void Tokenizer::encode(const Text& text, std::size_t limit, IdBuffer* out) const
   });
 }
 
-void Tokenizer::encode_batch(const std::vector<Text>& texts, std::size_t limit, int n_threads,
-                             IdBuffer* out, std::int64_t* row_ends) const {
+void Tokenizer::encode_batch(const std::vector<Text>& texts, std::size_t limit,
+                             int n_threads, IdBuffer* out,
+                             std::int64_t* row_ends) const {
   std::size_t n = static_cast<std::size_t>(n_threads);
   if (n_threads <= 0) {
     const auto processors = static_cast<std::size_t>(available_processors());

@@ -5,7 +5,8 @@ namespace {
 
 #include "unicode_tables.inc"  // kUnicodeVersion, kPages, kRecords, kExpansion*
 
-static_assert(sizeof(kPages) / sizeof(kPages[0]) == kPageCount, "pages of another size");
+static_assert(sizeof(kPages) / sizeof(kPages[0]) == kPageCount,
+              "pages of another size");
 
 }  // namespace
 
@@ -16,7 +17,8 @@ UnicodeRecord unicode_record(CodePoint code_point) {
 
 CodePoints unicode_expansion(UnicodeRecord record) {
   const std::uint32_t index = record.expansion_index();
-  return {kExpansionPool + kExpansionStarts[index], kExpansionPool + kExpansionStarts[index + 1]};
+  return {kExpansionPool + kExpansionStarts[index],
+          kExpansionPool + kExpansionStarts[index + 1]};
 }
 
 std::uint32_t unicode_distinct_page(CodePoint page) { return kPages[page]; }

@@ -15,6 +15,7 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import TypeVar
 
 MAX_INPUT_CHARS_PER_WORD = 200
@@ -77,9 +78,9 @@ def validate_case_matches_checkpoint(do_lower_case: bool, init_checkpoint: str |
 
 
 def convert_to_unicode(text: str | bytes) -> str:
-    """Return `text` as `str`; bytes decode as UTF-8 and invalid bytes are ignored.
+    r"""Return `text` as `str`; bytes decode as UTF-8 and invalid bytes are ignored.
 
-    >>> convert_to_unicode(b"caf\\xc3\\xa9\\xff")
+    >>> convert_to_unicode(b"caf\xc3\xa9\xff")
     'café'
     """
     if isinstance(text, str):
@@ -95,13 +96,13 @@ def printable_text(text: str | bytes) -> str:
 
 
 def load_vocab(vocab_file: str | PathLike[str]) -> "OrderedDict[str, int]":
-    """Read a vocabulary file into an ordered mapping from token to id.
+    r"""Read a vocabulary file into an ordered mapping from token to id.
 
-    The id is the line number from 0; lines end at "\\n" only; each token is stripped;
+    The id is the line number from 0; lines end at "\n" only; each token is stripped;
     of equal tokens the last line wins.
     """
     vocab: OrderedDict[str, int] = OrderedDict()
-    with open(vocab_file, encoding="utf-8", newline="\n") as reader:
+    with Path(vocab_file).open(encoding="utf-8", newline="\n") as reader:
         for index, line in enumerate(reader):
             vocab[line.strip()] = index
     return vocab
@@ -123,9 +124,9 @@ def convert_ids_to_tokens(inv_vocab: Mapping[int, str], ids: Iterable[int]) -> l
 
 
 def whitespace_tokenize(text: str) -> list[str]:
-    """Strip and split at whitespace (what `str.isspace` says).
+    r"""Strip and split at whitespace (what `str.isspace` says).
 
-    >>> whitespace_tokenize("  a\\u2028b ")
+    >>> whitespace_tokenize("  a\u2028b ")
     ['a', 'b']
     """
     return text.split()
@@ -166,17 +167,16 @@ class BasicTokenizer:
         self.do_lower_case = do_lower_case
 
     def tokenize(self, text: str | bytes) -> list[str]:
-        """Split `text` into words.
+        r"""Split `text` into words.
 
-        >>> BasicTokenizer().tokenize(" \\tHeLLo!how  \\n Are yoU? Ünïted 大学")
+        >>> BasicTokenizer().tokenize(" \tHeLLo!how  \n Are yoU? Ünïted 大学")
         ['hello', '!', 'how', 'are', 'you', '?', 'united', '大', '学']
         """
         text = isolate_cjk(clean_text(convert_to_unicode(text)))
         words: list[str] = []
         for token in whitespace_tokenize(text):
-            if self.do_lower_case:
-                token = strip_accents(token.lower())
-            words.extend(split_on_punctuation(token))
+            lowered = strip_accents(token.lower()) if self.do_lower_case else token
+            words.extend(split_on_punctuation(lowered))
         # No step above can make whitespace inside a word, but the original splits again.
         return whitespace_tokenize(" ".join(words))
 
@@ -230,9 +230,9 @@ class WordpieceTokenizer:
 
 
 def clean_text(text: str) -> str:
-    """Drop NUL, U+FFFD and control characters; make every whitespace character a space.
+    r"""Drop NUL, U+FFFD and control characters; make every whitespace character a space.
 
-    >>> clean_text("a\\x00b\\u200bc\\td")
+    >>> clean_text("a\x00b\u200bc\td")
     'abc d'
     """
     kept: list[str] = []

@@ -23,12 +23,12 @@ from bertfast.tokenizer import Tokenizer
 
 
 class FullTokenizer:
-    """The original's end-to-end tokenizer, on the native core.
+    r"""The original's end-to-end tokenizer, on the native core.
 
     Example:
         >>> import tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "vocab.txt"
-        >>> _ = path.write_text("[UNK]\\n[CLS]\\n[SEP]\\nun\\n##aff\\n##able\\n")
+        >>> _ = path.write_text("[UNK]\n[CLS]\n[SEP]\nun\n##aff\n##able\n")
         >>> FullTokenizer(path).tokenize("UNaffable")
         ['un', '##aff', '##able']
     """

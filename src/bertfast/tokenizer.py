@@ -3,7 +3,7 @@
 import os
 import unicodedata
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from os import PathLike
 from typing import Any, Literal, NoReturn
 
@@ -110,7 +110,7 @@ class Tokenizer:
 
     @property
     def implementation(self) -> str:
-        """"native", or "reference" where the native tables do not fit the interpreter."""
+        """ "native", or "reference" where the native tables do not fit the interpreter."""
         return "native" if isinstance(self._core, _native.Core) else "reference"
 
     def tokenize(self, text: Text) -> list[str]:
@@ -236,18 +236,18 @@ class Tokenizer:
         if not truncation:
             _check_lengths(plan, max_length)
         width = _width(plan, max_length if padding == "max_length" else None, pad_to_multiple_of)
-        return self._fill(plan, width, side_a, side_b, _id_dtype(dtype), add_special_tokens)
+        shape = (len(plan.lengths), width)
+        return self._fill(plan, shape, (side_a, side_b), _id_dtype(dtype), add_special_tokens)
 
     def _fill(
         self,
         plan: Plan,
-        width: int,
-        side_a: "_Side",
-        side_b: "_Side",
+        shape: tuple[int, int],
+        sides: "tuple[_Side, _Side]",
         dtype: "np.dtype[Any]",
         special: bool,
     ) -> Encoding:
-        shape = (len(plan.lengths), width)
+        side_a, side_b = sides
         input_ids, input_mask, segment_ids = (np.empty(shape, dtype) for _ in range(3))
         rows = _slices(plan)
         specials = self._specials(special)
@@ -321,6 +321,7 @@ class Tokenizer:
             raise UnknownTokenError(f"id {error.args[0]} is not in the vocabulary") from None
 
 
+_Longs = NDArray[np.int64]
 _Side = tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32] | None]
 
 
@@ -328,7 +329,7 @@ def _rebuild(cls: type[Tokenizer], vocab: dict[str, int], do_lower_case: bool) -
     return cls(vocab, do_lower_case=do_lower_case)
 
 
-def _make_core(vocab: Mapping[str, int], do_lower_case: bool) -> Any:
+def _make_core(vocab: dict[str, int], do_lower_case: bool) -> Any:
     wanted = os.environ.get("BERTFAST_IMPLEMENTATION", "native")
     if wanted not in ("native", "reference"):
         raise VocabError(f"BERTFAST_IMPLEMENTATION is native or reference, got {wanted!r}")
@@ -348,7 +349,7 @@ def _make_core(vocab: Mapping[str, int], do_lower_case: bool) -> Any:
     return ReferenceCore(vocab, vocab[UNK_TOKEN], do_lower_case)
 
 
-def _as_texts(texts: Texts) -> Sequence[Text]:
+def _as_texts(texts: Texts) -> tuple[Text, ...]:
     if isinstance(texts, str | bytes):
         raise InputError("expected a list of texts, got one text; pass [text], or use encode()")
     if isinstance(texts, list | tuple):
@@ -428,5 +429,5 @@ def _id_dtype(dtype: DTypeLike) -> "np.dtype[Any]":
     return wanted
 
 
-def _slices(plan: Plan) -> tuple[NDArray[np.int64], ...]:
+def _slices(plan: Plan) -> tuple[_Longs, _Longs, _Longs, _Longs]:
     return plan.a_begin, plan.a_length, plan.b_begin, plan.b_length

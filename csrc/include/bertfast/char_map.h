@@ -69,7 +69,8 @@ class CharMap {
     return entries_[pages_[code_point >> kPageBits] << kPageBits |
                     (code_point & (kPageSize - 1))];
   }
-  // The elements that an entry with Action::kExpand stands for: at least one, at most four.
+  // The elements that an entry with Action::kExpand stands for: at least one, at most
+  // four.
   const ExpandedSymbol* expansion_begin(CharEntry entry) const {
     return &expansions_[entry.payload() >> 3];
   }

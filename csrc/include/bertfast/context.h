@@ -1,6 +1,7 @@
-// The rare chunks in which a character depends on its neighbours: the final-sigma rule of
-// str.lower(), and canonical reordering of combining marks that survive accent stripping.
-// Both look no further than the chunk, the stretch between whitespace or CJK characters.
+// The rare chunks in which a character depends on its neighbours: the final-sigma rule
+// of str.lower(), and canonical reordering of combining marks that survive accent
+// stripping. Both look no further than the chunk, the stretch between whitespace or CJK
+// characters.
 #ifndef BERTFAST_CONTEXT_H_
 #define BERTFAST_CONTEXT_H_
 
@@ -14,19 +15,22 @@
 
 namespace bertfast {
 
-// Encodes one chunk with both rules. Memory is constant and time linear: a sigma looks ahead
-// over ignorable characters only, which no other sigma looks over, and of a run of marks over
-// kMaxWordLength only the number matters.
-// Source: CPython Objects/unicodeobject.c, handle_capital_sigma; Unicode 15, section 3.11.
+// Encodes one chunk with both rules. Memory is constant and time linear: a sigma looks
+// ahead over ignorable characters only, which no other sigma looks over, and of a run
+// of marks over kMaxWordLength only the number matters. Source: CPython
+// Objects/unicodeobject.c, handle_capital_sigma; Unicode 15, section 3.11.
 template <class Reader, bool kSpans>
 class ContextualChunk {
  public:
-  ContextualChunk(const Tokenizer& tokenizer, const IdBuffer* out, std::size_t full_size,
-                  WordEncoder<kSpans>* word)
-      : alphabet_(tokenizer.alphabet()), out_(out), full_size_(full_size), word_(word) {}
+  ContextualChunk(const Tokenizer& tokenizer, const IdBuffer* out,
+                  std::size_t full_size, WordEncoder<kSpans>* word)
+      : alphabet_(tokenizer.alphabet()),
+        out_(out),
+        full_size_(full_size),
+        word_(word) {}
 
-  // Encodes from `reader` to the chunk's end, or until `out` holds `full_size` ids; returns the
-  // reader there, before the space or CJK character that ends the chunk.
+  // Encodes from `reader` to the chunk's end, or until `out` holds `full_size` ids;
+  // returns the reader there, before the space or CJK character that ends the chunk.
   Reader encode(Reader reader) {
     for (;;) {
       const Reader here = reader;
@@ -57,7 +61,8 @@ class ContextualChunk {
     std::int64_t source;
   };
 
-  // Whether a sigma that `reader` has just read ends a word in the sense of str.lower().
+  // Whether a sigma that `reader` has just read ends a word in the sense of
+  // str.lower().
   bool is_final(Reader reader) const {
     if (!after_cased_) return false;
     CodePoint code_point;
@@ -73,7 +78,8 @@ class ContextualChunk {
   void add(CodePoint code_point, std::int64_t source) {
     const UnicodeRecord record = unicode_record(code_point);
     if (record.combining_class() != 0) {
-      if (!record.is_mark()) add_mark({alphabet_.symbol(code_point), record.combining_class(), source});
+      if (!record.is_mark())
+        add_mark({alphabet_.symbol(code_point), record.combining_class(), source});
       return;
     }
     flush_marks();
@@ -99,7 +105,8 @@ class ContextualChunk {
     std::stable_sort(marks_, marks_ + n_marks_, [](const Mark& a, const Mark& b) {
       return a.combining_class < b.combining_class;
     });
-    for (std::size_t i = 0; i < n_marks_; ++i) word_->add(marks_[i].symbol, marks_[i].source);
+    for (std::size_t i = 0; i < n_marks_; ++i)
+      word_->add(marks_[i].symbol, marks_[i].source);
     n_marks_ = 0;
   }
 

@@ -1,5 +1,5 @@
-// Where ids go while their number is not known: a growing array that a caller can take over
-// without a copy, with the texts' offsets beside it on request.
+// Where ids go while their number is not known: a growing array that a caller can take
+// over without a copy, with the texts' offsets beside it on request.
 #ifndef BERTFAST_ID_BUFFER_H_
 #define BERTFAST_ID_BUFFER_H_
 
@@ -76,7 +76,8 @@ class IdBuffer {
   void append(IdBuffer& other) {
     reserve_more(other.size_);
     std::copy_n(other.ids_.data(), other.size_, ids_.data() + size_);
-    if (with_spans_) std::copy_n(other.spans_.data(), other.size_, spans_.data() + size_);
+    if (with_spans_)
+      std::copy_n(other.spans_.data(), other.size_, spans_.data() + size_);
     size_ += other.size_;
   }
   // Forgets everything from `size` on.

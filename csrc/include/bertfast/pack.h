@@ -9,8 +9,8 @@
 
 namespace bertfast {
 
-// Which pieces each output row holds; arrays of n_rows. A row with b_length 0 has no second
-// [SEP]. Slices must lie inside the arrays that they index.
+// Which pieces each output row holds; arrays of n_rows. A row with b_length 0 has no
+// second [SEP]. Slices must lie inside the arrays that they index.
 struct RowPlan {
   std::size_t n_rows;
   const std::int64_t* a_begin;
@@ -26,18 +26,19 @@ struct SpecialTokens {
 };
 
 // Writes row i at ids[offsets[i]].
-void pack_ragged(const RowPlan& plan, const std::int32_t* ids_a, const std::int32_t* ids_b,
-                 SpecialTokens special, const std::int64_t* offsets, std::int32_t* ids);
+void pack_ragged(const RowPlan& plan, const std::int32_t* ids_a,
+                 const std::int32_t* ids_b, SpecialTokens special,
+                 const std::int64_t* offsets, std::int32_t* ids);
 
 // Writes [n_rows, width] matrices; rows must fit the width. T is int32_t or int64_t.
 template <class T>
-void pack_padded(const RowPlan& plan, const std::int32_t* ids_a, const std::int32_t* ids_b,
-                 SpecialTokens special, std::int32_t pad_id, std::size_t width,
-                 T* input_ids, T* input_mask, T* segment_ids);
+void pack_padded(const RowPlan& plan, const std::int32_t* ids_a,
+                 const std::int32_t* ids_b, SpecialTokens special, std::int32_t pad_id,
+                 std::size_t width, T* input_ids, T* input_mask, T* segment_ids);
 
 // Writes spans [n_rows, width] into zeroed memory.
-void pack_spans(const RowPlan& plan, const Span* spans_a, const Span* spans_b, bool special,
-                std::size_t width, Span* spans);
+void pack_spans(const RowPlan& plan, const Span* spans_a, const Span* spans_b,
+                bool special, std::size_t width, Span* spans);
 
 }  // namespace bertfast
 

@@ -1,9 +1,9 @@
 // The vocabulary as a double-array trie over symbols, for greedy longest match.
 //
-// Aoe, "An efficient digital search algorithm by using a double-array structure" (1989).
-// A node is a place in the array; its child by symbol s is at base + s if that place's check
-// names the node. One look-up a symbol, one cache line a look-up: 12 bytes a node against 16
-// a slot, at half load, in a hash of (node, symbol).
+// Aoe, "An efficient digital search algorithm by using a double-array structure"
+// (1989). A node is a place in the array; its child by symbol s is at base + s if that
+// place's check names the node. One look-up a symbol, one cache line a look-up: 12
+// bytes a node against 16 a slot, at half load, in a hash of (node, symbol).
 #ifndef BERTFAST_PIECE_TRIE_H_
 #define BERTFAST_PIECE_TRIE_H_
 
@@ -32,12 +32,14 @@ class PieceTrie {
     std::size_t length;  // in symbols
   };
 
-  // `pieces` must be distinct, with symbols in [1, alphabet_size). O(total length) memory.
+  // `pieces` must be distinct, with symbols in [1, alphabet_size). O(total length)
+  // memory.
   PieceTrie(std::vector<Piece> pieces, Symbol alphabet_size);
 
-  // The longest piece that begins symbols[0, n). O(longest piece). kUnknownSymbol matches
-  // nothing.
-  Match longest_match(const Symbol* symbols, std::size_t n, bool is_continuation) const {
+  // The longest piece that begins symbols[0, n). O(longest piece). kUnknownSymbol
+  // matches nothing.
+  Match longest_match(const Symbol* symbols, std::size_t n,
+                      bool is_continuation) const {
     Match best{kNoId, 0};
     std::uint32_t node = is_continuation ? kContinuationRoot : kWordRoot;
     for (std::size_t i = 0; i < n; ++i) {
@@ -58,7 +60,7 @@ class PieceTrie {
   static constexpr std::uint32_t kNoParent = 0xFFFFFFFE;
 
   struct Node {
-    std::uint32_t base;   // children at base + symbol; any index read stays in the array
+    std::uint32_t base;  // children at base + symbol; any index read stays in the array
     std::uint32_t check;  // the parent; kFree if nobody is here
     std::int32_t id;      // of the piece that ends here, or kNoId
   };

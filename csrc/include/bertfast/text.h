@@ -9,8 +9,8 @@
 
 namespace bertfast {
 
-// The representation of a text. The first three are CPython's own (PEP 393): one unit a code
-// point, lone surrogates included. kUtf8 is any bytes; invalid ones are ignored.
+// The representation of a text. The first three are CPython's own (PEP 393): one unit a
+// code point, lone surrogates included. kUtf8 is any bytes; invalid ones are ignored.
 enum class TextKind : std::uint8_t { kLatin1 = 1, kUcs2 = 2, kUcs4 = 4, kUtf8 = 8 };
 
 // A text in memory that somebody else owns.
@@ -30,9 +30,7 @@ template <class Unit>
 class UnitReader {
  public:
   UnitReader(const void* data, std::size_t length)
-      : begin_(static_cast<const Unit*>(data)),
-        next_(begin_),
-        end_(begin_ + length) {}
+      : begin_(static_cast<const Unit*>(data)), next_(begin_), end_(begin_ + length) {}
 
   // Stores the next code point; false at the end. Units above U+10FFFF read as U+FFFD.
   bool next(CodePoint* code_point) {
@@ -50,8 +48,9 @@ class UnitReader {
   const Unit* end_;
 };
 
-// Reads UTF-8 as Python's bytes.decode("utf-8", "ignore") does: of an invalid sequence the
-// longest part that could have begun a valid one is skipped (Unicode 15, table 3-7).
+// Reads UTF-8 as Python's bytes.decode("utf-8", "ignore") does: of an invalid sequence
+// the longest part that could have begun a valid one is skipped (Unicode 15, table
+// 3-7).
 class Utf8Reader {
  public:
   Utf8Reader(const void* data, std::size_t length)
@@ -61,7 +60,8 @@ class Utf8Reader {
   std::int64_t index() const { return index_; }
 
  private:
-  // Reads the sequence after `lead`; false, with the invalid part skipped, if it is none.
+  // Reads the sequence after `lead`; false, with the invalid part skipped, if it is
+  // none.
   bool next_multibyte(std::uint8_t lead, CodePoint* code_point);
 
   const std::uint8_t* next_;

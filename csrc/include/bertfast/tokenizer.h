@@ -21,22 +21,24 @@ struct VocabEntry {
   std::int32_t id;
 };
 
-// Immutable after construction; every method is const and thread-safe. Holds no thread and no
-// lock, so a fork is safe at any time.
+// Immutable after construction; every method is const and thread-safe. Holds no thread
+// and no lock, so a fork is safe at any time.
 class Tokenizer {
  public:
-  // `vocab` is read here and not kept; its tokens must be distinct. "##" marks a continuation.
-  Tokenizer(const std::vector<VocabEntry>& vocab, std::int32_t unk_id, bool do_lower_case);
+  // `vocab` is read here and not kept; its tokens must be distinct. "##" marks a
+  // continuation.
+  Tokenizer(const std::vector<VocabEntry>& vocab, std::int32_t unk_id,
+            bool do_lower_case);
 
-  // Appends the ids of `text`, without special tokens, to `out`: at most `limit` of them,
-  // reading no further than that takes. Linear time; memory beyond `out` is constant.
-  // Throws std::bad_alloc.
+  // Appends the ids of `text`, without special tokens, to `out`: at most `limit` of
+  // them, reading no further than that takes. Linear time; memory beyond `out` is
+  // constant. Throws std::bad_alloc.
   void encode(const Text& text, std::size_t limit, IdBuffer* out) const;
 
   // Appends the ids of all texts to `out` and stores the ends: row i is
-  // [row_ends[i - 1], row_ends[i]). Splits the rows over `n_threads` threads (0: by the amount
-  // of text and the processors of this process) which it starts and joins. Throws
-  // std::bad_alloc; `out` is unspecified then.
+  // [row_ends[i - 1], row_ends[i]). Splits the rows over `n_threads` threads (0: by the
+  // amount of text and the processors of this process) which it starts and joins.
+  // Throws std::bad_alloc; `out` is unspecified then.
   void encode_batch(const std::vector<Text>& texts, std::size_t limit, int n_threads,
                     IdBuffer* out, std::int64_t* row_ends) const;
 

@@ -4,10 +4,11 @@
 // A record is 32 bits:
 //
 //   31     30   29         28     27    26    25   24    23     22..15          14..0
-//   (free) (free) ignorable cased  mark  punct cjk  drop  space  combining class expansion
+//   (free) (free) ignorable cased  mark  punct cjk  drop  space  combining class
+//   expansion
 //
-// Records are found in two steps, page of 128 code points first; equal pages are shared,
-// which leaves 141 KB of 4.4 MB. Reading is thread-safe: all of it is constant.
+// Records are found in two steps, page of 128 code points first; equal pages are
+// shared, which leaves 141 KB of 4.4 MB. Reading is thread-safe: all of it is constant.
 #ifndef BERTFAST_UNICODE_H_
 #define BERTFAST_UNICODE_H_
 
@@ -66,8 +67,9 @@ UnicodeRecord unicode_record(CodePoint code_point);
 // Capital sigma gives the small sigma, never the final one.
 CodePoints unicode_expansion(UnicodeRecord record);
 
-// Number of the distinct page that holds code points [page * 128, page * 128 + 128), and how
-// many distinct pages there are: tables derived from this one can share pages the same way.
+// Number of the distinct page that holds code points [page * 128, page * 128 + 128),
+// and how many distinct pages there are: tables derived from this one can share pages
+// the same way.
 std::uint32_t unicode_distinct_page(CodePoint page);
 std::uint32_t unicode_distinct_page_count();
 

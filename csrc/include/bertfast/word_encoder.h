@@ -11,8 +11,8 @@
 
 namespace bertfast {
 
-// One word at a time. With kSpans, remembers for every symbol the index of the code point
-// that it comes from; without, indices are ignored and cost nothing.
+// One word at a time. With kSpans, remembers for every symbol the index of the code
+// point that it comes from; without, indices are ignored and cost nothing.
 template <bool kSpans>
 class WordEncoder {
  public:
