@@ -9,20 +9,25 @@ Environment variables:
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+if TYPE_CHECKING:
+    from bertfast import Tokenizer
+    from bertfast.vocab import VocabSource
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA_VARIABLE = "BERTFAST_SHARED_DATA"
+IMPLEMENTATION_VARIABLE = "BERTFAST_IMPLEMENTATION"
 
 settings.register_profile(
     "bertfast",
     max_examples=int(os.environ.get("BERTFAST_HYPOTHESIS_EXAMPLES", "100")),
     deadline=None,
     print_blob=True,
-    # Fixtures that choose an implementation hold no state between examples.
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("bertfast")
 
@@ -50,7 +55,44 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     deselected = [item for item in items if item.get_closest_marker("exhaustive")]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
-        items[:] = [item for item in items if item not in set(deselected)]
+        items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
+
+
+class TokenizerFactory(Protocol):
+    """Builds a tokenizer on the implementation under test."""
+
+    def __call__(self, vocab: "VocabSource", *, do_lower_case: bool = True) -> "Tokenizer":
+        """Return a tokenizer; the arguments are `Tokenizer`'s."""
+
+
+def build_tokenizer(
+    implementation: str, vocab: "VocabSource", *, do_lower_case: bool = True
+) -> "Tokenizer":
+    """Return a tokenizer that really runs on `implementation` ("native" or "reference")."""
+    from bertfast import Tokenizer
+
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(IMPLEMENTATION_VARIABLE, implementation)
+        tokenizer = Tokenizer(vocab, do_lower_case=do_lower_case)
+    assert tokenizer.implementation == implementation
+    return tokenizer
+
+
+@pytest.fixture(scope="session", params=["native", "reference"])
+def implementation(request: pytest.FixtureRequest) -> str:
+    """Each implementation in turn: every tokenizer test runs on both."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def make_tokenizer(implementation: str) -> TokenizerFactory:
+    """Build tokenizers on the implementation under test."""
+
+    def make(vocab: "VocabSource", *, do_lower_case: bool = True) -> "Tokenizer":
+        return build_tokenizer(implementation, vocab, do_lower_case=do_lower_case)
+
+    return make
 
 
 @pytest.fixture(scope="session")
