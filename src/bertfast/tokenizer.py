@@ -110,7 +110,7 @@ class Tokenizer:
 
     @property
     def implementation(self) -> str:
-        """ "native", or "reference" where the native tables do not fit the interpreter."""
+        """Which core runs: `native`, or `reference` where its tables do not fit the interpreter."""
         return "native" if isinstance(self._core, _native.Core) else "reference"
 
     def tokenize(self, text: Text) -> list[str]:
