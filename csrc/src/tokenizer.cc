@@ -7,8 +7,8 @@
 #include <memory>
 #include <thread>
 
-#include "bertfast/context.h"
-#include "bertfast/word_encoder.h"
+#include "bertfast/batch_encoder.h"
+#include "bertfast/text_encoder.h"
 
 namespace bertfast {
 namespace {
@@ -21,6 +21,7 @@ constexpr std::size_t kMinBytesPerThread = 64 << 10;
 template <class Function>
 void visit(const Text& text, Function function) {
   switch (text.kind) {
+    case TextKind::kAscii:
     case TextKind::kLatin1:
       return function(UnitReader<std::uint8_t>(text.data, text.length));
     case TextKind::kUcs2:
@@ -72,104 +73,6 @@ std::vector<Piece> make_pieces(const std::vector<std::vector<CodePoint>>& tokens
   return pieces;
 }
 
-// Encodes one text. See ContextualChunk for what kContext means.
-template <class Reader, bool kSpans>
-class TextEncoder {
- public:
-  TextEncoder(const Tokenizer& tokenizer, Reader reader, std::size_t limit,
-              IdBuffer* out)
-      : tokenizer_(tokenizer),
-        map_(tokenizer.char_map()),
-        out_(out),
-        full_size_(limit > static_cast<std::size_t>(-1) - out->size()
-                       ? static_cast<std::size_t>(-1)
-                       : out->size() + limit),
-        word_(tokenizer, out),
-        reader_(reader),
-        chunk_start_(reader),
-        chunk_out_size_(out->size()) {}
-
-  void encode() {
-    CodePoint code_point;
-    while (out_->size() < full_size_ && reader_.next(&code_point)) {
-      act(map_.entry(code_point));
-    }
-    word_.finish();
-    if (out_->size() > full_size_) out_->truncate(full_size_);
-  }
-
- private:
-  // Takes the code point that has just been read.
-  void act(CharEntry entry) {
-    const std::int64_t source = reader_.index() - 1;
-    switch (entry.action()) {
-      case Action::kLetter:
-        word_.add(entry.payload(), source);
-        break;
-      case Action::kDrop:
-        break;
-      case Action::kSpace:
-        word_.finish();
-        start_chunk();
-        break;
-      case Action::kPunctuation:
-        add_alone(entry.payload(), source);
-        break;
-      case Action::kCjk:
-        add_alone(entry.payload(), source);
-        start_chunk();
-        break;
-      case Action::kExpand:
-        expand(entry, source);
-        break;
-      case Action::kContext:
-        encode_chunk_in_context();
-        break;
-    }
-  }
-
-  void start_chunk() {
-    chunk_start_ = reader_;
-    chunk_out_size_ = out_->size();
-  }
-
-  void add_alone(Symbol symbol, std::int64_t source) {
-    word_.finish();
-    word_.add(symbol, source);
-    word_.finish();
-  }
-
-  void expand(CharEntry entry, std::int64_t source) {
-    const ExpandedSymbol* end = map_.expansion_end(entry);
-    for (const ExpandedSymbol* part = map_.expansion_begin(entry); part != end;
-         ++part) {
-      if (part->is_punctuation) {
-        add_alone(part->symbol, source);
-      } else {
-        word_.add(part->symbol, source);
-      }
-    }
-  }
-
-  // Starts the chunk over, minding its neighbours.
-  void encode_chunk_in_context() {
-    out_->truncate(chunk_out_size_);
-    word_.clear();
-    ContextualChunk<Reader, kSpans> chunk(tokenizer_, out_, full_size_, &word_);
-    reader_ = chunk.encode(chunk_start_);
-    start_chunk();
-  }
-
-  const Tokenizer& tokenizer_;
-  const CharMap& map_;
-  IdBuffer* out_;
-  const std::size_t full_size_;
-  WordEncoder<kSpans> word_;
-  Reader reader_;
-  Reader chunk_start_;
-  std::size_t chunk_out_size_;
-};
-
 // The processors that this process may use.
 int available_processors() {
   cpu_set_t set;
@@ -214,8 +117,13 @@ std::vector<std::unique_ptr<Share>> make_shares(const std::vector<Text>& texts,
 void encode_rows(const Tokenizer& tokenizer, const std::vector<Text>& texts,
                  std::size_t limit, std::size_t begin, std::size_t end, IdBuffer* out,
                  std::int64_t* row_ends) {
+  if (!out->with_spans()) {
+    const WorkspacePool::Lease lease(tokenizer.workspaces());
+    BatchEncoder(tokenizer, limit, lease.get(), out).encode(texts.data(), begin, end, row_ends);
+    return;
+  }
   for (std::size_t row = begin; row < end; ++row) {
-    tokenizer.encode(texts[row], limit, out);
+    tokenizer.encode_plainly(texts[row], limit, out);
     row_ends[row] = static_cast<std::int64_t>(out->size());
   }
 }
@@ -254,6 +162,13 @@ Tokenizer::Tokenizer(const CodePointStrings& tokens,
       unk_id_(unk_id) {}
 
 void Tokenizer::encode(const Text& text, std::size_t limit, IdBuffer* out) const {
+  if (out->with_spans()) return encode_plainly(text, limit, out);
+  const WorkspacePool::Lease lease(&workspaces_);
+  std::int64_t row_end;
+  BatchEncoder(*this, limit, lease.get(), out).encode(&text, 0, 1, &row_end);
+}
+
+void Tokenizer::encode_plainly(const Text& text, std::size_t limit, IdBuffer* out) const {
   visit(text, [&](auto reader) {
     using Reader = decltype(reader);
     if (out->with_spans()) {

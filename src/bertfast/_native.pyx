@@ -13,11 +13,13 @@ from bertfast.errors import InputError
 
 cdef extern from "Python.h":
     int PyUnicode_KIND(object text)
+    bint PyUnicode_IS_ASCII(object text)
     void* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
 
 cdef extern from "bertfast/text.h" namespace "bertfast" nogil:
     cdef enum class TextKind:
+        kAscii
         kUtf8
     cdef cppclass Text:
         const void* data
@@ -85,7 +87,10 @@ cdef int view_text(object text, Text* view) except -1:
     if isinstance(text, str):
         view.data = PyUnicode_DATA(text)
         view.length = <size_t>PyUnicode_GET_LENGTH(text)
-        view.kind = <TextKind>PyUnicode_KIND(text)
+        if PyUnicode_IS_ASCII(text):
+            view.kind = TextKind.kAscii
+        else:
+            view.kind = <TextKind>PyUnicode_KIND(text)
         return 1
     if isinstance(text, bytes):
         view.data = <const char*><bytes>text

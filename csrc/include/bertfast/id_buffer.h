@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -72,6 +73,13 @@ class IdBuffer {
   void push(std::int32_t id, Span span) {
     spans_.data()[size_] = span;
     ids_.data()[size_++] = id;
+  }
+  // Copies kBlock ids, for which there must be room, and keeps `count` of them: a copy of fixed
+  // size is faster than one that looks at the count.
+  template <std::size_t kBlock>
+  void push_block(const std::int32_t* ids, std::size_t count) {
+    std::memcpy(ids_.data() + size_, ids, kBlock * sizeof(*ids));
+    size_ += count;
   }
   void append(IdBuffer& other) {
     reserve_more(other.size_);

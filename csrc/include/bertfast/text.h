@@ -9,20 +9,21 @@
 
 namespace bertfast {
 
-// The representation of a text. The first three are CPython's own (PEP 393): one unit a
-// code point, lone surrogates included. kUtf8 is any bytes; invalid ones are ignored.
-enum class TextKind : std::uint8_t { kLatin1 = 1, kUcs2 = 2, kUcs4 = 4, kUtf8 = 8 };
+// The representation of a text. The first four are CPython's own (PEP 393): one unit a code
+// point, lone surrogates included. kUtf8 is any bytes; invalid ones are ignored.
+enum class TextKind : std::uint8_t { kAscii = 0, kLatin1 = 1, kUcs2 = 2, kUcs4 = 4, kUtf8 = 8 };
 
 // A text in memory that somebody else owns.
 struct Text {
   const void* data;
-  std::size_t length;  // in units: bytes for kLatin1 and kUtf8
+  std::size_t length;  // in units
   TextKind kind;
 
-  std::size_t n_bytes() const {
-    if (kind == TextKind::kUcs2) return length * 2;
-    return kind == TextKind::kUcs4 ? length * 4 : length;
+  std::size_t unit_bytes() const {
+    if (kind == TextKind::kUcs2) return 2;
+    return kind == TextKind::kUcs4 ? 4 : 1;
   }
+  std::size_t n_bytes() const { return length * unit_bytes(); }
 };
 
 // Reads one unit a code point. Copyable: a copy is a bookmark.

@@ -10,6 +10,7 @@
 #include "bertfast/id_buffer.h"
 #include "bertfast/piece_trie.h"
 #include "bertfast/text.h"
+#include "bertfast/workspace.h"
 
 namespace bertfast {
 
@@ -35,6 +36,9 @@ class Tokenizer {
   // constant. Throws std::bad_alloc.
   void encode(const Text& text, std::size_t limit, IdBuffer* out) const;
 
+  // The same without a cache and a window; `limit` as above.
+  void encode_plainly(const Text& text, std::size_t limit, IdBuffer* out) const;
+
   // Appends the ids of all texts to `out` and stores the ends: row i is
   // [row_ends[i - 1], row_ends[i]). Splits the rows over `n_threads` threads (0: by the
   // amount of text and the processors of this process) which it starts and joins.
@@ -42,6 +46,7 @@ class Tokenizer {
   void encode_batch(const std::vector<Text>& texts, std::size_t limit, int n_threads,
                     IdBuffer* out, std::int64_t* row_ends) const;
 
+  WorkspacePool* workspaces() const { return &workspaces_; }
   const CharMap& char_map() const { return char_map_; }
   const PieceTrie& trie() const { return trie_; }
   const Alphabet& alphabet() const { return alphabet_; }
@@ -56,6 +61,7 @@ class Tokenizer {
   CharMap char_map_;
   PieceTrie trie_;
   std::int32_t unk_id_;
+  mutable WorkspacePool workspaces_;
 };
 
 }  // namespace bertfast

@@ -1,0 +1,70 @@
+// The fast road from texts to ids: many texts in one window, chunk by chunk from the cache.
+//
+//   texts --transcode--> window "the cat sat\nunseen w…" --scan--> edges 0,3 4,7 …
+//         --key, hash, prefetch (64 chunks)--> slots --hit--> ids
+//                                                    --miss--> TextEncoder, remembered
+//
+// Rows lie one behind the other in the window, a space between them, so that a short text costs
+// no more a byte than a long one.
+#ifndef BERTFAST_BATCH_ENCODER_H_
+#define BERTFAST_BATCH_ENCODER_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "bertfast/id_buffer.h"
+#include "bertfast/text.h"
+#include "bertfast/tokenizer.h"
+#include "bertfast/workspace.h"
+
+namespace bertfast {
+
+class BatchEncoder {
+ public:
+  // `out` must not want spans.
+  BatchEncoder(const Tokenizer& tokenizer, std::size_t limit, Workspace* workspace, IdBuffer* out);
+
+  // Encodes rows [begin, end) of `texts` and stores the size of `out` after each in `row_ends`.
+  void encode(const Text* texts, std::size_t begin, std::size_t end, std::int64_t* row_ends);
+
+ private:
+  static constexpr std::size_t kMaxRows = 256;
+  static constexpr std::size_t kGroup = 64;  // chunks whose slots are fetched at a time
+
+  // Where the row ends in the window, and where to say so.
+  struct Row {
+    std::size_t window_end;
+    std::int64_t* row_end;
+  };
+  // A chunk of the window whose slot is on its way to the cache.
+  struct Pending {
+    ShortKey key;
+    std::uint64_t hash;
+  };
+
+  void append(const Text& text, std::int64_t* row_end);
+  void encode_long(const Text& text, std::int64_t* row_end);
+  std::size_t encode_slice(const Text& text, std::size_t begin);
+  void flush();
+  void look_up(std::size_t first, std::size_t n);
+  void finish_row();
+  void write_long(const std::uint8_t* chunk, std::size_t length, std::uint64_t hash);
+  void write_missed(const std::uint8_t* chunk, std::size_t length, const Pending& pending);
+  void encode_chunk(const std::uint8_t* chunk, std::size_t length);
+
+  const Tokenizer& tokenizer_;
+  const std::size_t limit_;
+  const std::size_t slice_bytes_;  // of a long text at a time
+  Workspace* workspace_;
+  ChunkCache& cache_;
+  IdBuffer* out_;
+  std::size_t used_ = 0;       // bytes of the window
+  std::size_t row_start_;      // size of out_ where the current row began
+  std::size_t n_rows_ = 0;     // in the window
+  std::size_t next_row_ = 0;   // of those, not yet finished
+  Row rows_[kMaxRows];
+};
+
+}  // namespace bertfast
+
+#endif  // BERTFAST_BATCH_ENCODER_H_

@@ -1,0 +1,117 @@
+// Remembers the ids of chunks that were seen before.
+//
+// What a chunk becomes depends on its bytes alone, so a cache keyed by all of them is exact. It
+// has a fixed size and forgets: two ways a bucket for short chunks, one for long ones, and a
+// newcomer displaces the older.
+//
+//   short, a bucket a cache line:   | 16 key | 3 ids, n | 16 key | 3 ids, n |
+//   long, a slot a cache line:      | 32 key             | 7 ids, n          |
+//
+// Keys are padded with zeros. That takes "a" and "a\0" for one key, which they may be, since
+// NUL is always dropped; and an empty slot is the right answer for a chunk of NULs.
+#ifndef BERTFAST_CHUNK_CACHE_H_
+#define BERTFAST_CHUNK_CACHE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace bertfast {
+
+constexpr std::size_t kShortKeyBytes = 16;
+constexpr std::size_t kLongKeyBytes = 32;
+constexpr std::size_t kShortIds = 3;
+constexpr std::size_t kLongIds = 7;
+
+struct ShortKey {
+  std::uint64_t low;
+  std::uint64_t high;
+  bool operator==(const ShortKey& other) const {
+    return ((low ^ other.low) | (high ^ other.high)) == 0;
+  }
+};
+
+struct LongKey {
+  ShortKey first;
+  ShortKey second;
+  bool operator==(const LongKey& other) const {
+    return first == other.first && second == other.second;
+  }
+};
+
+// Reads the first `length` bytes, at most 16, of memory of which 16 can be read.
+inline ShortKey load_short_key(const std::uint8_t* bytes, std::size_t length) {
+  static constexpr std::uint64_t kOnes = ~std::uint64_t{0};
+  // kMasks[16 - length ...] has `length` bytes of ones first.
+  alignas(64) static constexpr std::uint64_t kMasks[4] = {kOnes, kOnes, 0, 0};
+  const auto* mask = reinterpret_cast<const std::uint8_t*>(kMasks) + kShortKeyBytes - length;
+  ShortKey key;
+  ShortKey mask_key;
+  std::memcpy(&key, bytes, sizeof(key));
+  std::memcpy(&mask_key, mask, sizeof(mask_key));
+  return {key.low & mask_key.low, key.high & mask_key.high};
+}
+
+// Reads the first `length` bytes, 16 to 32, of memory of which 32 can be read.
+inline LongKey load_long_key(const std::uint8_t* bytes, std::size_t length) {
+  LongKey key;
+  std::memcpy(&key.first, bytes, sizeof(key.first));
+  key.second = load_short_key(bytes + kShortKeyBytes, length - kShortKeyBytes);
+  return key;
+}
+
+// 64 x 64 -> 128 bits and fold: Wang Yi's wyhash, two rounds for the long key.
+inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+  const auto product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+inline std::uint64_t hash(const ShortKey& key) {
+  return mix(key.low ^ 0xA0761D6478BD642Fu, key.high ^ 0xE7037ED1A0B428DBu);
+}
+inline std::uint64_t hash(const LongKey& key) {
+  return mix(hash(key.first) ^ 0x8EBC6AF09C88C6E3u, hash(key.second));
+}
+
+// One thread's cache: not thread-safe. 6 MiB, of which only what is used is ever touched.
+class ChunkCache {
+ public:
+  struct alignas(32) ShortSlot {
+    ShortKey key;
+    std::int32_t ids[kShortIds];
+    std::uint32_t count;
+  };
+  struct alignas(64) LongSlot {
+    LongKey key;
+    std::int32_t ids[kLongIds];
+    std::uint32_t count;
+  };
+
+  // Throws std::bad_alloc.
+  ChunkCache();
+  ~ChunkCache();
+  ChunkCache(const ChunkCache&) = delete;
+  ChunkCache& operator=(const ChunkCache&) = delete;
+
+  // The two slots in which a key with this hash may be.
+  ShortSlot* short_bucket(std::uint64_t hash) {
+    return short_ + (hash >> (64 - kShortBucketBits)) * 2;
+  }
+  LongSlot* long_slot(std::uint64_t hash) { return long_ + (hash >> (64 - kLongSlotBits)); }
+
+  // Remembers the ids of a key, if there are few enough.
+  static void insert(ShortSlot* bucket, const ShortKey& key, const std::int32_t* ids,
+                     std::size_t count);
+  static void insert(LongSlot* slot, const LongKey& key, const std::int32_t* ids,
+                     std::size_t count);
+
+ private:
+  static constexpr int kShortBucketBits = 16;
+  static constexpr int kLongSlotBits = 15;
+
+  ShortSlot* short_;
+  LongSlot* long_;
+};
+
+}  // namespace bertfast
+
+#endif  // BERTFAST_CHUNK_CACHE_H_

@@ -1,0 +1,111 @@
+#include "bertfast/transcode.h"
+
+#include <cstring>
+
+namespace bertfast {
+namespace {
+
+std::uint8_t* write(CodePoint code_point, std::uint8_t* out) {
+  const auto tail = [code_point](int shift) {
+    return static_cast<std::uint8_t>(0x80 | (code_point >> shift & 0x3F));
+  };
+  if (code_point < 0x80) {
+    *out++ = static_cast<std::uint8_t>(code_point);
+  } else if (code_point < 0x800) {
+    *out++ = static_cast<std::uint8_t>(0xC0 | code_point >> 6);
+    *out++ = tail(0);
+  } else if (code_point < 0x10000) {
+    *out++ = static_cast<std::uint8_t>(0xE0 | code_point >> 12);
+    *out++ = tail(6);
+    *out++ = tail(0);
+  } else {
+    *out++ = static_cast<std::uint8_t>(0xF0 | code_point >> 18);
+    *out++ = tail(12);
+    *out++ = tail(6);
+    *out++ = tail(0);
+  }
+  return out;
+}
+
+// Sixteen units at a time while all are ASCII: the compiler makes vectors of both loops.
+template <class Unit>
+std::uint8_t* transcode_units(const Unit* next, std::size_t length, std::uint8_t* out) {
+  constexpr std::size_t kBlock = 16;
+  const Unit* end = next + length;
+  while (next != end) {
+    if (static_cast<std::size_t>(end - next) >= kBlock) {
+      Unit all = 0;
+      for (std::size_t i = 0; i < kBlock; ++i) all |= next[i];
+      if (all < 0x80) {
+        for (std::size_t i = 0; i < kBlock; ++i) out[i] = static_cast<std::uint8_t>(next[i]);
+        next += kBlock;
+        out += kBlock;
+        continue;
+      }
+    }
+    const std::size_t left = static_cast<std::size_t>(end - next);
+    const Unit* block_end = next + (left < kBlock ? left : kBlock);
+    UnitReader<Unit> reader(next, static_cast<std::size_t>(block_end - next));
+    CodePoint code_point;
+    while (reader.next(&code_point)) out = write(code_point, out);
+    next = block_end;
+  }
+  return out;
+}
+
+// The length of the ASCII beginning of `data`, in whole blocks of 16 bytes.
+std::size_t ascii_blocks(const std::uint8_t* data, std::size_t length) {
+  std::size_t n = 0;
+  for (; n + 16 <= length; n += 16) {
+    std::uint64_t words[2];
+    std::memcpy(words, data + n, 16);
+    if (((words[0] | words[1]) & 0x8080808080808080u) != 0) break;
+  }
+  return n;
+}
+
+std::uint8_t* transcode_utf8(const std::uint8_t* data, std::size_t length, std::uint8_t* out) {
+  const std::size_t ascii = ascii_blocks(data, length);
+  std::memcpy(out, data, ascii);
+  out += ascii;
+  Utf8Reader reader(data + ascii, length - ascii);
+  CodePoint code_point;
+  while (reader.next(&code_point)) out = write(code_point, out);
+  return out;
+}
+
+}  // namespace
+
+std::size_t max_bytes_per_unit(TextKind kind) {
+  switch (kind) {
+    case TextKind::kAscii:
+    case TextKind::kUtf8:
+      return 1;
+    case TextKind::kLatin1:
+      return 2;
+    case TextKind::kUcs2:
+      return 3;
+    case TextKind::kUcs4:
+      return 4;
+  }
+  return 4;
+}
+
+std::uint8_t* transcode(const Text& text, std::uint8_t* out) {
+  switch (text.kind) {
+    case TextKind::kAscii:
+      std::memcpy(out, text.data, text.length);
+      return out + text.length;
+    case TextKind::kLatin1:
+      return transcode_units(static_cast<const std::uint8_t*>(text.data), text.length, out);
+    case TextKind::kUcs2:
+      return transcode_units(static_cast<const std::uint16_t*>(text.data), text.length, out);
+    case TextKind::kUcs4:
+      return transcode_units(static_cast<const std::uint32_t*>(text.data), text.length, out);
+    case TextKind::kUtf8:
+      return transcode_utf8(static_cast<const std::uint8_t*>(text.data), text.length, out);
+  }
+  return out;
+}
+
+}  // namespace bertfast
