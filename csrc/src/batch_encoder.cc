@@ -18,6 +18,9 @@ std::size_t slice_bytes(std::size_t limit) {
   return std::min(kWindowBytes, limit * kBytesPerId + kMinSliceBytes);
 }
 
+// No chunk has this key: code points are at most U+10FFFF, so no UTF-8 has such bytes.
+constexpr std::uint64_t kNoBytes = ~std::uint64_t{0};
+
 // The part of `text` from unit `begin` on, of at most `length` units.
 Text slice(const Text& text, std::size_t begin, std::size_t length) {
   const std::size_t unit_bytes = text.unit_bytes();
@@ -76,7 +79,7 @@ void BatchEncoder::append(const Text& text, std::int64_t* row_end) {
   std::uint8_t* end = transcode(text, at);
   *end = ' ';
   used_ += static_cast<std::size_t>(end - at) + 1;
-  rows_[n_rows_++] = {used_, row_end};
+  rows_[n_rows_++] = {static_cast<std::uint32_t>(used_), row_end};
 }
 
 // Encodes a text window by window until it ends or has given `limit` ids.
@@ -110,71 +113,114 @@ std::size_t BatchEncoder::encode_slice(const Text& text, std::size_t begin) {
 // Encodes what is in the window. Rows that end in it are finished.
 void BatchEncoder::flush() {
   std::uint8_t* window = workspace_->window.data();
+  std::uint16_t* edges = workspace_->edges.data();
   std::memset(window + used_, ' ', kScanBlock);
-  const std::size_t n_edges =
-      scanner_kernel().find_edges(window, used_, workspace_->edges.data());
-  for (std::size_t first = 0; first < n_edges / 2; first += kGroup) {
-    look_up(first, std::min(kGroup, n_edges / 2 - first));
+  const std::size_t n_chunks = scanner_kernel().find_edges(window, used_, edges) / 2;
+  Pending pending[kGroup];
+  for (std::size_t first = 0; first < n_chunks; first += kGroup) {
+    const std::size_t n = std::min(kGroup, n_chunks - first);
+    fetch(edges + 2 * first, n, pending);
+    look_up(edges + 2 * first, n, pending);
   }
   while (next_row_ < n_rows_) finish_row();
   n_rows_ = next_row_ = used_ = 0;
 }
 
-// Encodes `n` chunks of the window, at most kGroup.
-void BatchEncoder::look_up(std::size_t first, std::size_t n) {
+// Starts fetching the slots of `n` chunks.
+void BatchEncoder::fetch(const std::uint16_t* edges, std::size_t n, Pending* pending) {
   const std::uint8_t* window = workspace_->window.data();
-  const std::uint16_t* edges = workspace_->edges.data() + first * 2;
-  Pending pending[kGroup];
   for (std::size_t i = 0; i < n; ++i) {
     const std::uint8_t* chunk = window + edges[2 * i];
     const std::size_t length = static_cast<std::size_t>(edges[2 * i + 1] - edges[2 * i]);
     if (length <= kShortKeyBytes) {
       pending[i].key = load_short_key(chunk, length);
-      pending[i].hash = hash(pending[i].key);
-      __builtin_prefetch(cache_.short_bucket(pending[i].hash));
-    } else if (length <= kLongKeyBytes) {
-      pending[i].hash = hash(load_long_key(chunk, length));
-      __builtin_prefetch(cache_.long_slot(pending[i].hash));
-    }
-  }
-  out_->reserve_more(kGroup * (kLongIds + 1));
-  for (std::size_t i = 0; i < n; ++i) {
-    while (next_row_ < n_rows_ && edges[2 * i] >= rows_[next_row_].window_end) finish_row();
-    const std::uint8_t* chunk = window + edges[2 * i];
-    const std::size_t length = static_cast<std::size_t>(edges[2 * i + 1] - edges[2 * i]);
-    if (length > kShortKeyBytes) {
-      write_long(chunk, length, pending[i].hash);
-      continue;
-    }
-    const ChunkCache::ShortSlot* bucket = cache_.short_bucket(pending[i].hash);
-    const bool in_first = bucket[0].key == pending[i].key;
-    const bool in_second = bucket[1].key == pending[i].key;
-    if (in_first | in_second) {
-      const ChunkCache::ShortSlot& slot = bucket[in_first ? 0 : 1];
-      out_->push_block<4>(slot.ids, slot.count);
+      pending[i].bucket = cache_.short_bucket(hash(pending[i].key));
+      __builtin_prefetch(pending[i].bucket);
     } else {
-      write_missed(chunk, length, pending[i]);
+      pending[i] = {{kNoBytes, kNoBytes}, cache_.short_bucket(0)};
+      if (length <= kLongKeyBytes) {
+        __builtin_prefetch(cache_.long_slot(hash(load_long_key(chunk, length))));
+      }
     }
   }
 }
 
-// Says where the current row ends and cuts it to the limit.
-void BatchEncoder::finish_row() {
+// Writes the ids of `n` chunks, at most kGroup.
+void BatchEncoder::look_up(const std::uint16_t* edges, std::size_t n, const Pending* pending) {
+  const std::uint8_t* window = workspace_->window.data();
+  out_->reserve_more(kGroup * kLongIds);
+  std::int32_t* next = out_->end();
+  std::uint32_t row_end = next_row_end();
+  for (std::size_t i = 0; i < n; ++i) {
+    while (edges[2 * i] >= row_end) {
+      out_->set_end(next);
+      row_end = finish_row();
+      next = out_->end();
+    }
+    const ChunkCache::ShortSlot* slot = pending[i].bucket;
+    const bool in_first = slot[0].key == pending[i].key;
+    const bool in_second = slot[1].key == pending[i].key;
+    slot += in_first ? 0 : 1;
+    if (__builtin_expect(in_first | in_second, 1)) {
+      next += slot->value.copy_to(next);
+    } else {
+      out_->set_end(next);
+      write_missed(window + edges[2 * i],
+                   static_cast<std::size_t>(edges[2 * i + 1] - edges[2 * i]), pending[i]);
+      next = out_->end();
+    }
+  }
+  out_->set_end(next);
+}
+
+// Where the current row ends in the window; beyond it if it goes on.
+std::uint32_t BatchEncoder::next_row_end() const {
+  return next_row_ < n_rows_ ? rows_[next_row_].window_end : kWindowBytes + 1;
+}
+
+// Says where the current row ends and cuts it to the limit; returns where the next one ends.
+std::uint32_t BatchEncoder::finish_row() {
   if (out_->size() - row_start_ > limit_) out_->truncate(row_start_ + limit_);
   row_start_ = out_->size();
   *rows_[next_row_++].row_end = static_cast<std::int64_t>(row_start_);
+  return next_row_end();
 }
 
-void BatchEncoder::write_long(const std::uint8_t* chunk, std::size_t length,
-                              std::uint64_t hash) {
-  if (length > kLongKeyBytes) {
+__attribute__((noinline)) void BatchEncoder::write_missed(const std::uint8_t* chunk, std::size_t length,
+                                const Pending& pending) {
+  if (length <= kShortKeyBytes) {
+    write_missed_short(chunk, length, pending);
+  } else if (length <= kLongKeyBytes) {
+    write_missed_long(chunk, length);
+  } else {
     encode_chunk(chunk, length);
+  }
+  out_->reserve_more(kGroup * kLongIds);
+}
+
+// A short chunk that its bucket does not hold: it may be with the long ones for its ids.
+void BatchEncoder::write_missed_short(const std::uint8_t* chunk, std::size_t length,
+                                      const Pending& pending) {
+  const LongKey key{pending.key, {0, 0}};
+  ChunkCache::LongSlot* slot = cache_.long_slot(hash(key));
+  if (slot->key == key) {
+    out_->set_end(out_->end() + slot->value.copy_to(out_->end()));
     return;
   }
+  const std::size_t size = out_->size();
+  encode_chunk(chunk, length);
+  const std::size_t count = out_->size() - size;
+  const std::int32_t* ids = out_->ids().data() + size;
+  if (!ChunkCache::insert(pending.bucket, pending.key, ids, count)) {
+    ChunkCache::insert(slot, key, ids, count);
+  }
+}
+
+void BatchEncoder::write_missed_long(const std::uint8_t* chunk, std::size_t length) {
   const LongKey key = load_long_key(chunk, length);
-  ChunkCache::LongSlot* slot = cache_.long_slot(hash);
+  ChunkCache::LongSlot* slot = cache_.long_slot(hash(key));
   if (slot->key == key) {
-    out_->push_block<8>(slot->ids, slot->count);
+    out_->set_end(out_->end() + slot->value.copy_to(out_->end()));
     return;
   }
   const std::size_t size = out_->size();
@@ -182,31 +228,10 @@ void BatchEncoder::write_long(const std::uint8_t* chunk, std::size_t length,
   ChunkCache::insert(slot, key, out_->ids().data() + size, out_->size() - size);
 }
 
-// A short chunk that its bucket does not hold: it may be with the long ones for its ids.
-void BatchEncoder::write_missed(const std::uint8_t* chunk, std::size_t length,
-                                const Pending& pending) {
-  const LongKey key{pending.key, {0, 0}};
-  ChunkCache::LongSlot* slot = cache_.long_slot(hash(key));
-  if (slot->key == key && slot->count > kShortIds) {
-    out_->push_block<8>(slot->ids, slot->count);
-    return;
-  }
-  const std::size_t size = out_->size();
-  encode_chunk(chunk, length);
-  const std::size_t count = out_->size() - size;
-  const std::int32_t* ids = out_->ids().data() + size;
-  if (count <= kShortIds) {
-    ChunkCache::insert(cache_.short_bucket(pending.hash), pending.key, ids, count);
-  } else {
-    ChunkCache::insert(slot, key, ids, count);
-  }
-}
-
 void BatchEncoder::encode_chunk(const std::uint8_t* chunk, std::size_t length) {
   TextEncoder<TranscodedReader, false>(tokenizer_, TranscodedReader(chunk, chunk + length),
                                        static_cast<std::size_t>(-1), out_)
       .encode();
-  out_->reserve_more(kGroup * (kLongIds + 1));
 }
 
 }  // namespace bertfast

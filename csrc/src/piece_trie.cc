@@ -11,7 +11,8 @@ class PieceTrieBuilder {
   PieceTrieBuilder(std::vector<Piece> pieces, Symbol alphabet_size, PieceTrie* trie)
       : pieces_(std::move(pieces)),
         alphabet_size_(alphabet_size),
-        nodes_(trie->nodes_) {}
+        nodes_(trie->nodes_),
+        ids_(trie->ids_) {}
 
   void build() {
     std::sort(pieces_.begin(), pieces_.end(), [](const Piece& a, const Piece& b) {
@@ -30,7 +31,7 @@ class PieceTrieBuilder {
     for (std::size_t i = 0; i < queue_.size(); ++i) place_children(queue_[i]);
     // Any base + any symbol is a valid index.
     std::uint32_t highest = 0;
-    for (const auto& node : nodes_) highest = std::max(highest, node.base);
+    for (const auto& node : nodes_) highest = std::max(highest, node.base & PieceTrie::kBaseMask);
     grow_to(static_cast<std::size_t>(highest) + alphabet_size_);
   }
 
@@ -47,12 +48,12 @@ class PieceTrieBuilder {
   void place_children(Range range) {
     while (range.begin < range.end &&
            pieces_[range.begin].symbols.size() == range.depth) {
-      nodes_[range.node].id = pieces_[range.begin++].id;
+      nodes_[range.node].base = PieceTrie::kIsPiece;
+      ids_[range.node] = pieces_[range.begin++].id;
     }
     if (range.begin == range.end) {
       // A leaf. Base 0 reaches places below the alphabet's size, whose check names
       // another node: the search loop needs no test for it.
-      nodes_[range.node].base = 0;
       return;
     }
     std::vector<Range> children;
@@ -66,7 +67,7 @@ class PieceTrieBuilder {
       i = end;
     }
     const std::uint32_t base = find_base(symbols);
-    nodes_[range.node].base = base;
+    nodes_[range.node].base |= base;
     for (std::size_t i = 0; i < children.size(); ++i) {
       children[i].node = base + symbols[i];
       take(children[i].node, range.node);
@@ -100,12 +101,15 @@ class PieceTrieBuilder {
   }
   void take(std::uint32_t place, std::uint32_t parent) { nodes_[place].check = parent; }
   void grow_to(std::size_t size) {
-    if (size > nodes_.size()) nodes_.resize(size, {0, PieceTrie::kFree, kNoId});
+    if (size <= nodes_.size()) return;
+    nodes_.resize(size, {0, PieceTrie::kFree});
+    ids_.resize(size, kNoId);
   }
 
   std::vector<Piece> pieces_;
   const Symbol alphabet_size_;
   std::vector<PieceTrie::Node>& nodes_;
+  std::vector<std::int32_t>& ids_;
   std::vector<Range> queue_;
   std::size_t search_from_ = 2;
 };

@@ -33,23 +33,26 @@ class BatchEncoder {
 
   // Where the row ends in the window, and where to say so.
   struct Row {
-    std::size_t window_end;
+    std::uint32_t window_end;
     std::int64_t* row_end;
   };
-  // A chunk of the window whose slot is on its way to the cache.
+  // A chunk of the window whose slots are on their way to the processor's cache.
   struct Pending {
     ShortKey key;
-    std::uint64_t hash;
+    ChunkCache::ShortSlot* bucket;  // one that no key is in for chunks over kShortKeyBytes
   };
 
   void append(const Text& text, std::int64_t* row_end);
   void encode_long(const Text& text, std::int64_t* row_end);
   std::size_t encode_slice(const Text& text, std::size_t begin);
   void flush();
-  void look_up(std::size_t first, std::size_t n);
-  void finish_row();
-  void write_long(const std::uint8_t* chunk, std::size_t length, std::uint64_t hash);
+  void fetch(const std::uint16_t* edges, std::size_t n, Pending* pending);
+  void look_up(const std::uint16_t* edges, std::size_t n, const Pending* pending);
+  std::uint32_t finish_row();
+  std::uint32_t next_row_end() const;
   void write_missed(const std::uint8_t* chunk, std::size_t length, const Pending& pending);
+  void write_missed_short(const std::uint8_t* chunk, std::size_t length, const Pending& pending);
+  void write_missed_long(const std::uint8_t* chunk, std::size_t length);
   void encode_chunk(const std::uint8_t* chunk, std::size_t length);
 
   const Tokenizer& tokenizer_;

@@ -4,11 +4,12 @@
 // has a fixed size and forgets: two ways a bucket for short chunks, one for long ones, and a
 // newcomer displaces the older.
 //
-//   short, a bucket a cache line:   | 16 key | 3 ids, n | 16 key | 3 ids, n |
-//   long, a slot a cache line:      | 32 key             | 7 ids, n          |
+//   short, a bucket a cache line:   | 16 key | 4 ids | 16 key | 4 ids |
+//   long, a slot a cache line:      | 32 key         | 8 ids          |
 //
-// Keys are padded with zeros. That takes "a" and "a\0" for one key, which they may be, since
-// NUL is always dropped; and an empty slot is the right answer for a chunk of NULs.
+// The last id of a slot has 24 bits, the number of ids is in its highest byte. Keys are padded
+// with zeros. That takes "a" and "a\0" for one key, which they may be, since NUL is always
+// dropped; and an empty slot is the right answer for a chunk of NULs.
 #ifndef BERTFAST_CHUNK_CACHE_H_
 #define BERTFAST_CHUNK_CACHE_H_
 
@@ -20,8 +21,8 @@ namespace bertfast {
 
 constexpr std::size_t kShortKeyBytes = 16;
 constexpr std::size_t kLongKeyBytes = 32;
-constexpr std::size_t kShortIds = 3;
-constexpr std::size_t kLongIds = 7;
+constexpr std::size_t kShortIds = 4;
+constexpr std::size_t kLongIds = 8;
 
 struct ShortKey {
   std::uint64_t low;
@@ -72,18 +73,40 @@ inline std::uint64_t hash(const LongKey& key) {
   return mix(hash(key.first) ^ 0x8EBC6AF09C88C6E3u, hash(key.second));
 }
 
-// One thread's cache: not thread-safe. 6 MiB, of which only what is used is ever touched.
+// The ids of a slot. Copying all of them, whatever their number, is faster than looking.
+template <std::size_t kIds>
+struct CachedIds {
+  std::int32_t ids[kIds];
+
+  std::size_t count() const { return static_cast<std::uint32_t>(ids[kIds - 1]) >> 24; }
+
+  // Writes kIds ids to `out`, of which count() matter; returns count().
+  std::size_t copy_to(std::int32_t* out) const {
+    std::memcpy(out, ids, sizeof(ids));
+    out[kIds - 1] &= 0xFFFFFF;
+    return count();
+  }
+  // False, with nothing changed, if these ids do not fit.
+  bool assign(const std::int32_t* new_ids, std::size_t new_count) {
+    if (new_count > kIds || (new_count == kIds && new_ids[kIds - 1] > 0xFFFFFF)) return false;
+    std::int32_t padded[kIds] = {};
+    std::memcpy(padded, new_ids, new_count * sizeof(*padded));
+    padded[kIds - 1] |= static_cast<std::int32_t>(new_count << 24);
+    std::memcpy(ids, padded, sizeof(ids));
+    return true;
+  }
+};
+
+// One thread's cache: not thread-safe. 12 MiB, of which only what is used is ever touched.
 class ChunkCache {
  public:
   struct alignas(32) ShortSlot {
     ShortKey key;
-    std::int32_t ids[kShortIds];
-    std::uint32_t count;
+    CachedIds<kShortIds> value;
   };
   struct alignas(64) LongSlot {
     LongKey key;
-    std::int32_t ids[kLongIds];
-    std::uint32_t count;
+    CachedIds<kLongIds> value;
   };
 
   // Throws std::bad_alloc.
@@ -98,15 +121,15 @@ class ChunkCache {
   }
   LongSlot* long_slot(std::uint64_t hash) { return long_ + (hash >> (64 - kLongSlotBits)); }
 
-  // Remembers the ids of a key, if there are few enough.
-  static void insert(ShortSlot* bucket, const ShortKey& key, const std::int32_t* ids,
+  // Remembers the ids of a key; false if they are too many.
+  static bool insert(ShortSlot* bucket, const ShortKey& key, const std::int32_t* ids,
                      std::size_t count);
-  static void insert(LongSlot* slot, const LongKey& key, const std::int32_t* ids,
+  static bool insert(LongSlot* slot, const LongKey& key, const std::int32_t* ids,
                      std::size_t count);
 
  private:
-  static constexpr int kShortBucketBits = 16;
-  static constexpr int kLongSlotBits = 15;
+  static constexpr int kShortBucketBits = 17;
+  static constexpr int kLongSlotBits = 16;
 
   ShortSlot* short_;
   LongSlot* long_;

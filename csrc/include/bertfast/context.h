@@ -85,9 +85,7 @@ class ContextualChunk {
     flush_marks();
     if (record.is_mark()) return;
     if (record.is_punctuation()) {
-      word_->finish();
-      word_->add(alphabet_.symbol(code_point), source);
-      word_->finish();
+      word_->add_alone(alphabet_.symbol(code_point), source);
     } else {
       word_->add(alphabet_.symbol(code_point), source);
     }

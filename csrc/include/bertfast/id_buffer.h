@@ -74,12 +74,10 @@ class IdBuffer {
     spans_.data()[size_] = span;
     ids_.data()[size_++] = id;
   }
-  // Copies kBlock ids, for which there must be room, and keeps `count` of them: a copy of fixed
-  // size is faster than one that looks at the count.
-  template <std::size_t kBlock>
-  void push_block(const std::int32_t* ids, std::size_t count) {
-    std::memcpy(ids_.data() + size_, ids, kBlock * sizeof(*ids));
-    size_ += count;
+  // For those who write ids themselves, into room made by reserve_more().
+  std::int32_t* end() { return ids_.data() + size_; }
+  void set_end(const std::int32_t* end) {
+    size_ = static_cast<std::size_t>(end - ids_.data());
   }
   void append(IdBuffer& other) {
     reserve_more(other.size_);

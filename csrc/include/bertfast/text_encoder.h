@@ -55,10 +55,10 @@ class TextEncoder {
         start_chunk();
         break;
       case Action::kPunctuation:
-        add_alone(entry.payload(), source);
+        word_.add_alone(entry.payload(), source);
         break;
       case Action::kCjk:
-        add_alone(entry.payload(), source);
+        word_.add_alone(entry.payload(), source);
         start_chunk();
         break;
       case Action::kExpand:
@@ -75,18 +75,12 @@ class TextEncoder {
     chunk_out_size_ = out_->size();
   }
 
-  void add_alone(Symbol symbol, std::int64_t source) {
-    word_.finish();
-    word_.add(symbol, source);
-    word_.finish();
-  }
-
   void expand(CharEntry entry, std::int64_t source) {
     const ExpandedSymbol* end = map_.expansion_end(entry);
     for (const ExpandedSymbol* part = map_.expansion_begin(entry); part != end;
          ++part) {
       if (part->is_punctuation) {
-        add_alone(part->symbol, source);
+        word_.add_alone(part->symbol, source);
       } else {
         word_.add(part->symbol, source);
       }

@@ -28,6 +28,15 @@ class WordEncoder {
     ++length_;
   }
 
+  // Ends the word and takes a character that is a word of its own.
+  void add_alone(Symbol symbol, std::int64_t source) {
+    finish();
+    out_->reserve_more(1);
+    const std::int32_t id = trie_.word_of_one(symbol);
+    const auto begin = static_cast<std::int32_t>(source);
+    push(id == kNoId ? unk_id_ : id, {begin, begin + 1});
+  }
+
   // Forgets the word.
   void clear() { length_ = 0; }
 
