@@ -3,7 +3,7 @@
 import json
 import platform
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,7 @@ class ParityRecorder:
 
     def __init__(self, output: Path) -> None:
         self._output = output
-        self._checks: dict[str, dict[str, int]] = defaultdict(
-            lambda: {"cases": 0, "differences": 0}
-        )
+        self._checks: dict[str, Counter[str]] = defaultdict(Counter)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what one test recorded."""
@@ -27,8 +25,7 @@ class ParityRecorder:
         for name, value in report.user_properties:
             if name == PROPERTY and isinstance(value, list):
                 check, cases, differences = value
-                self._checks[check]["cases"] += cases
-                self._checks[check]["differences"] += differences
+                self._checks[check].update(cases=cases, differences=differences)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write the file and print the table."""

@@ -47,7 +47,7 @@ def test_random_strings(generator: str, do_lower_case: bool, finish: Finish) -> 
 @GENERATOR
 def test_many_random_strings(generator: str, do_lower_case: bool, finish: Finish) -> None:
     comparison = Comparison()
-    comparison.add(whole_unicode(do_lower_case), random_strings(generator, 150_000))
+    comparison.add(whole_unicode(do_lower_case), random_strings(generator, 170_000))
     finish("random strings of 7 generators", comparison)
 
 
