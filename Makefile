@@ -38,7 +38,7 @@ lint: $(VENV)/.lint ## Formatting, types, C++ and Cython style, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(if $(CXX_SOURCES),$(BIN)/clang-format --dry-run -Werror $(CXX_SOURCES))
-	$(BIN)/cython-lint --max-line-length 100 src/bertfast/*.pyx
+	PATH="$(abspath $(BIN)):$$PATH" cython-lint --max-line-length 100 src/bertfast/*.pyx
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.parity.recording import ParityRecorder
+
 if TYPE_CHECKING:
     from bertfast import Tokenizer
     from bertfast.vocab import VocabSource
@@ -46,6 +48,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="OUT",
         help="write the counts of the parity checks to OUT",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect the counts of the parity checks if they are wanted; xdist's workers send them."""
+    output = config.getoption("--parity-json")
+    if output and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(ParityRecorder(output))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

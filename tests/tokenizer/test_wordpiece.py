@@ -9,9 +9,9 @@ from tests.tokenizer.vocabulary import SPECIAL_TOKENS, alphabet_vocab
 def test_longest_piece_wins(make_tokenizer: TokenizerFactory) -> None:
     vocab = [*SPECIAL_TOKENS, "a", "ab", "abc", "##c", "##cd", "##d", "##de", "##e"]
     tokenizer = make_tokenizer(vocab)
-    assert tokenizer.tokenize("abcde abd a ab abc") == [
+    assert tokenizer.tokenize("abcde abe a ab abc") == [
         *("abc", "##de"),
-        *("ab", "##d"),
+        *("ab", "##e"),
         *("a", "ab", "abc"),
     ]
 

@@ -1,0 +1,93 @@
+"""Which columns hold the text and the second text, by name or by number."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bertfast.errors import InputError
+
+# A name, or a number from 0.
+Column: TypeAlias = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns to read.
+
+    Attributes:
+        text: the text's column. None: column 0 of a TSV or CSV file, key "text" of JSON lines.
+        pair: the second text's column, or None.
+        header: whether the first line of a TSV or CSV file holds names. None: it does if a
+            column is given by name.
+
+    Raises:
+        InputError: a number is negative, or a name is given and `header` is False.
+    """
+
+    text: Column | None = None
+    pair: Column | None = None
+    header: bool | None = None
+
+    def __post_init__(self) -> None:
+        for column in self.given:
+            if isinstance(column, bool) or not isinstance(column, str | int):
+                raise InputError(f"a column is a name or a number from 0, got {column!r}")
+            if isinstance(column, int) and column < 0:
+                raise InputError(f"columns are numbered from 0, got {column}")
+            if isinstance(column, str) and self.header is False:
+                raise InputError(
+                    f"column {column!r} is a name, but the file is said to have no header; "
+                    f"give its number, from 0"
+                )
+
+    @property
+    def given(self) -> list[Column]:
+        """The columns that are not None."""
+        return [column for column in (self.text, self.pair) if column is not None]
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first line holds names."""
+        if self.header is not None:
+            return self.header
+        return any(isinstance(column, str) for column in self.given)
+
+    def places(self, names: Sequence[str] | None, source: str) -> list[int]:
+        """Return the number of the text's column, and of the second text's if there is one.
+
+        Args:
+            names: the header, or None.
+            source: the file's name, for messages.
+
+        Raises:
+            InputError: a name is not in the header, or is there twice.
+        """
+        columns = [0 if self.text is None else self.text]
+        if self.pair is not None:
+            columns.append(self.pair)
+        return [_place(column, names, source) for column in columns]
+
+
+def name_list(names: Iterable[str], most: int = 12) -> str:
+    """Show names in an error message.
+
+    >>> name_list(["id", "text"]), name_list("abc", most=2)
+    ("'id', 'text'", "'a', 'b', ...")
+    """
+    shown = [repr(name) for name in names]
+    return ", ".join(shown if len(shown) <= most else [*shown[:most], "..."])
+
+
+def _place(column: Column, names: Sequence[str] | None, source: str) -> int:
+    if isinstance(column, int):
+        return column
+    names = [] if names is None else names
+    places = [place for place, name in enumerate(names) if name == column]
+    if not places:
+        raise InputError(f"{source}: no column {column!r} in the header: {name_list(names)}")
+    if len(places) > 1:
+        raise InputError(
+            f"{source}: {len(places)} columns are named {column!r} (numbers "
+            f"{', '.join(map(str, places))}); give a number"
+        )
+    return places[0]

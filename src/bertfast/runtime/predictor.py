@@ -1,0 +1,307 @@
+"""Predictor: texts in, float32 arrays out."""
+
+import ctypes
+import os
+import threading
+import weakref
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bertfast.errors import InputError
+from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET, check_token_budget
+from bertfast.runtime.loaded import SEQUENCE_OUTPUT, FloatArray, LoadedModel, Values
+from bertfast.runtime.progress import Progress, Silence, show_progress
+from bertfast.runtime.session import check_device, check_threads
+from bertfast.runtime.windows import DEFAULT_WINDOW, Row, Text, as_rows, split_windows
+
+if TYPE_CHECKING:
+    from bertfast.bundle import Bundle
+
+# Token vectors are large: a window of sequence_output stays below this many bytes.
+_MAX_SEQUENCE_WINDOW_BYTES = 1 << 28
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPrediction:
+    """The predictions of consecutive rows.
+
+    Attributes:
+        first_row: number of the first row, from 0.
+        values: float32 [rows, width]; for sequence_output a list of [tokens, width].
+        n_tokens: tokens of the rows, special ones included and padding not.
+    """
+
+    first_row: int
+    values: Values
+    n_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    path: str
+    device: str
+    threads: int | None
+    max_length: int | None
+    token_budget: int
+    output: str | None
+
+
+class Predictor:
+    """Runs an exported model over texts.
+
+    Rows are taken in windows; inside a window they are sorted by length and run in batches of
+    a fixed number of tokens, while the next window is tokenized. Which rows share a batch
+    depends on the texts and the options alone.
+
+    A Predictor may be used by several threads. It opens its session on first use; it pickles
+    as its path and options, and a forked child opens a session of its own.
+
+    Example:
+        >>> model = Predictor("my_model")                            # doctest: +SKIP
+        >>> model.predict(["good film", "not my taste"]).shape       # doctest: +SKIP
+        (2, 384)
+    """
+
+    def __init__(
+        self,
+        bundle: "str | os.PathLike[str] | Bundle",
+        device: str = "cpu",
+        threads: int | None = None,
+        *,
+        max_length: int | None = None,
+        token_budget: int = DEFAULT_TOKEN_BUDGET,
+        output: str | None = None,
+    ) -> None:
+        """Check the model and the options; the session opens on first use.
+
+        Args:
+            bundle: an exported model directory, or a loaded Bundle.
+            device: "cpu", "cuda" or "cuda:N"; nothing falls back silently.
+            threads: CPU threads; None takes every CPU that this process may use.
+            max_length: tokens of a row at most, special ones included, by the original's
+                rule; None takes the model's own.
+            token_budget: tokens of a batch at most, padding included.
+            output: the graph output to predict; None takes the model's default.
+
+        Raises:
+            BundleError: the directory is missing, incomplete or damaged.
+            DeviceError: the device is unknown or cannot be used.
+            InputError: an option is wrong.
+        """
+        check_device(device)
+        check_threads(threads)
+        check_token_budget(token_budget)
+        from bertfast.bundle import Bundle
+
+        loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+        path = str(Path(loaded.path).absolute())
+        options = _Options(path, device, threads, max_length, token_budget, output)
+        _check_against(loaded, options)
+        self._set_up(options, loaded)
+
+    def _set_up(self, options: _Options, bundle: "Bundle | None") -> None:
+        self._options = options
+        self._bundle = bundle
+        self._model: LoadedModel | None = None
+        self._lock = threading.Lock()
+        _ALIVE.add(self)
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The labels of a classifier, in the order of the columns; None for other models."""
+        return self.bundle.manifest.labels
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of a row at most, special ones included."""
+        return self._options.max_length or self.bundle.manifest.max_length
+
+    @property
+    def output(self) -> str:
+        """The name of the graph output that is predicted."""
+        return self._options.output or self.bundle.manifest.default_output
+
+    @property
+    def width(self) -> int:
+        """The last dimension of a prediction: labels, or the hidden size."""
+        return self._open().width
+
+    @property
+    def bundle(self) -> "Bundle":
+        """The model directory."""
+        if self._bundle is None:
+            from bertfast.bundle import Bundle
+
+            self._bundle = Bundle.load(self._options.path)
+        return self._bundle
+
+    def predict(
+        self,
+        texts: Iterable[Text],
+        text_pair: Iterable[Text] | None = None,
+        *,
+        show_progress: bool = False,
+    ) -> FloatArray:
+        """Predict a list of texts.
+
+        Args:
+            texts: str, or bytes in UTF-8 whose invalid bytes are ignored.
+            text_pair: as many second texts, for models trained on pairs.
+            show_progress: show a bar on standard error.
+
+        Returns:
+            float32 [n, width] in the order of `texts`: probabilities for a classifier, else
+            the model's default output. No texts give [0, width].
+
+        Raises:
+            InputError: a row is not a text (named by its number), or the model's output has
+                one vector a token; `predict_iter` yields those.
+        """
+        rows = as_rows(texts, text_pair)
+        if self.output == SEQUENCE_OUTPUT:
+            raise InputError(
+                f"{SEQUENCE_OUTPUT} has as many vectors as a text has tokens and fits no single "
+                f"array; use predict_iter(), which yields one array a text"
+            )
+        result = np.empty((len(rows), self.width), np.float32)
+        with _progress(show_progress) as progress:
+            progress.set_total(len(rows))
+            for window in self.predict_windows(rows, progress=progress):
+                result[window.first_row : window.first_row + len(window.values)] = window.values
+        return result
+
+    def predict_iter(
+        self, rows: Iterable[Row], *, window: int = DEFAULT_WINDOW
+    ) -> Iterator[FloatArray]:
+        """Predict a stream of rows, in order and in bounded memory.
+
+        It reads one window ahead of what it yields, so that tokenizing overlaps inference.
+
+        Args:
+            rows: texts, or (text, second text) tuples.
+            window: rows that are sorted and batched together.
+
+        Yields:
+            float32 [width] a row; for sequence_output [tokens of the row, width].
+
+        Raises:
+            InputError: a row is not a text; the message has its number.
+        """
+        for prediction in self.predict_windows(rows, window=window):
+            yield from prediction.values
+
+    def predict_windows(
+        self,
+        rows: Iterable[Row],
+        *,
+        window: int = DEFAULT_WINDOW,
+        progress: Progress | None = None,
+    ) -> Iterator[WindowPrediction]:
+        """Predict a stream of rows a window at a time; `predict_iter` with larger pieces."""
+        _check_window(window)
+        progress = Silence() if progress is None else progress
+        model = self._open()
+        windows = split_windows(rows, n_rows=min(window, self._largest_window(model)))
+        current = next(windows, None)
+        encoded = None if current is None else model.encode(current)
+        with ThreadPoolExecutor(1, thread_name_prefix="bertfast-tokenize") as tokenizing:
+            while encoded is not None:
+                upcoming = next(windows, None)
+                future = None
+                if upcoming is not None:
+                    future = tokenizing.submit(model.encode, upcoming, num_threads=1)
+                values = model.run(encoded, progress)
+                yield WindowPrediction(encoded.first_row, values, len(encoded.ids))
+                encoded = None if future is None else future.result()
+
+    def close(self) -> None:
+        """Release the session and its memory; a later prediction opens it again."""
+        with self._lock:
+            self._model = None
+
+    def __enter__(self) -> "Predictor":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> _Options:
+        return self._options
+
+    def __setstate__(self, options: _Options) -> None:
+        self._set_up(options, None)
+
+    def __repr__(self) -> str:
+        return f"Predictor({self._options.path!r}, device={self._options.device!r})"
+
+    def _open(self) -> LoadedModel:
+        with self._lock:
+            if self._model is None:
+                self._model = LoadedModel.open(
+                    self.bundle,
+                    device=self._options.device,
+                    threads=self._options.threads,
+                    output=self.output,
+                    max_length=self.max_length,
+                    token_budget=self._options.token_budget,
+                )
+            return self._model
+
+    def _largest_window(self, model: LoadedModel) -> int:
+        if self.output != SEQUENCE_OUTPUT:
+            return DEFAULT_WINDOW * 1024
+        return max(1, _MAX_SEQUENCE_WINDOW_BYTES // (4 * self.max_length * model.width))
+
+    def _forget_session(self) -> None:
+        """Start anew in a forked child, whose copy of the session has lost its threads."""
+        self._lock = threading.Lock()
+        if self._model is not None:
+            # Destroying it would wait for those threads for ever, even at exit: one reference
+            # too many keeps it.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._model))
+        self._model = None
+
+
+_ALIVE: "weakref.WeakSet[Predictor]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for predictor in list(_ALIVE):
+        predictor._forget_session()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _progress(show: bool) -> AbstractContextManager[Progress]:
+    return show_progress() if show else nullcontext(Silence())
+
+
+def _check_window(window: int) -> None:
+    if isinstance(window, bool) or not isinstance(window, int) or window < 1:
+        raise InputError(f"window is a positive number of rows, got {window!r}")
+
+
+def _check_against(bundle: "Bundle", options: _Options) -> None:
+    """Raise InputError if the model cannot do what the options ask."""
+    manifest = bundle.manifest
+    if options.output is not None and options.output not in manifest.outputs:
+        raise InputError(
+            f"{bundle.path} has no output {options.output!r}; it has {', '.join(manifest.outputs)}"
+        )
+    longest = manifest.config.max_position_embeddings
+    length = options.max_length
+    if length is None:
+        return
+    if isinstance(length, bool) or not isinstance(length, int) or not 2 <= length <= longest:
+        raise InputError(
+            f"max_length is an integer from 2 to {longest}, the model's number of positions; "
+            f"got {length!r}"
+        )
