@@ -28,8 +28,16 @@ class ReferenceCore:
         self._basic = reference.BasicTokenizer(do_lower_case)
         self._wordpiece = reference.WordpieceTokenizer(vocab)
 
-    def encode_one(self, text: str | bytes, limit: int) -> list[int]:
-        """Return at most `limit` ids of `text` (all if negative), without special tokens."""
+    def encode_one(
+        self, text: str | bytes, limit: int, specials: tuple[int, int] | None
+    ) -> list[int]:
+        """Return at most `limit` ids of `text` (all if negative), `specials` round them."""
+        if not isinstance(text, str | bytes):
+            raise InputError(f"expected str or bytes, got {type(text).__name__}")
+        ids = self._ids(text, limit)
+        return ids if specials is None else [specials[0], *ids, specials[1]]
+
+    def _ids(self, text: str | bytes, limit: int) -> list[int]:
         ids: list[int] = []
         for word in self._basic.tokenize(text):
             ids.extend(self._vocab[piece] for piece in self._wordpiece.tokenize(word))
@@ -54,7 +62,7 @@ class ReferenceCore:
                 ids += [piece for piece, _ in pieces]
                 spans += [span for _, span in pieces]
             else:
-                ids += self.encode_one(text, limit)
+                ids += self._ids(text, limit)
             row_offsets.append(len(ids))
         offsets = np.array(spans, np.int32).reshape(-1, 2) if with_offsets else None
         return np.array(ids, np.int32), np.array(row_offsets, np.int64), offsets

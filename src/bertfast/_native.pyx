@@ -2,6 +2,8 @@
 # distutils: language = c++
 """Binding of the C++ core (csrc): str, bytes in, numpy out, the GIL released in between."""
 
+from cpython.list cimport PyList_New, PyList_SET_ITEM
+from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free
 from libcpp cimport bool as cbool
@@ -81,6 +83,18 @@ UNICODE_VERSION = (<bytes>unicode_version()).decode("ascii")
 
 cdef object MAX_SPAN = 2**31 - 1
 
+# Above this many ids a list of ids makes its own int objects.
+cdef object MAX_INTS = 2**20
+
+# Releasing the interpreter's lock costs what a text of some hundred characters does.
+cdef size_t SHORT_TEXT = 1024
+
+
+cdef inline void put(list values, Py_ssize_t index, object value):
+    """Store a value in a new list, which takes a reference."""
+    Py_INCREF(value)
+    PyList_SET_ITEM(values, index, value)
+
 
 cdef int view_text(object text, Text* view) except -1:
     """Point `view` at the memory of `text`, which must outlive it; 0 if it is no text."""
@@ -140,6 +154,7 @@ cdef class Core:
     """The native tokenizer of one vocabulary. Immutable, thread-safe, fork-safe."""
 
     cdef Tokenizer* tokenizer
+    cdef list ints  # the int object of every id, so that a list of ids makes none
 
     def __cinit__(self, dict vocab, int32_t unk_id, bint do_lower_case):
         cdef vector[VocabEntry] entries
@@ -149,22 +164,43 @@ cdef class Core:
             entry.id = index
             entries.push_back(entry)
         self.tokenizer = new Tokenizer(entries, unk_id, do_lower_case)
+        highest = max(vocab.values())
+        self.ints = list(range(highest + 1)) if highest < MAX_INTS else None
 
     def __dealloc__(self):
         del self.tokenizer
 
-    def encode_one(self, object text, Py_ssize_t limit):
-        """Return at most `limit` ids of `text` (all if negative) as a list."""
+    def encode_one(self, object text, Py_ssize_t limit, tuple specials):
+        """Return at most `limit` ids of `text` (all if negative) as a list.
+
+        `specials` is None or the two ids to put round them.
+        """
         cdef Text view
         if not view_text(text, &view):
             raise InputError(f"expected str or bytes, got {type(text).__name__}")
         cdef IdBuffer* out = new IdBuffer(False)
         try:
-            with nogil:
+            if view.length < SHORT_TEXT:
                 self.tokenizer.encode(view, <size_t>limit, out)
-            return [out.ids().data()[i] for i in range(<Py_ssize_t>out.size())]
+            else:
+                with nogil:
+                    self.tokenizer.encode(view, <size_t>limit, out)
+            return self.as_list(out.ids().data(), <Py_ssize_t>out.size(), specials)
         finally:
             del out
+
+    cdef list as_list(self, const int32_t* ids, Py_ssize_t n, tuple specials):
+        cdef Py_ssize_t first = 0 if specials is None else 1
+        cdef list result = PyList_New(n + 2 * first)
+        cdef object value
+        cdef Py_ssize_t i
+        if specials is not None:
+            put(result, 0, specials[0])
+            put(result, n + 1, specials[1])
+        for i in range(n):
+            value = self.ints[ids[i]] if self.ints is not None else ids[i]
+            put(result, i + first, value)
+        return result
 
     def encode_batch(self, tuple texts, Py_ssize_t limit, int num_threads, bint with_offsets):
         """Encode every text, without special tokens.

@@ -37,13 +37,12 @@ class Tokenizer:
         [2, 4, 5, 6, 3]
     """
 
-    __slots__ = ("_cls_id", "_core", "_do_lower_case", "_sep_id", "_tokens", "_vocab")
+    __slots__ = ("_core", "_do_lower_case", "_special_ids", "_tokens", "_vocab")
     _core: Any
     _vocab: dict[str, int]
     _tokens: dict[int, str]
     _do_lower_case: bool
-    _cls_id: int
-    _sep_id: int
+    _special_ids: tuple[int, int]  # [CLS], [SEP]
 
     def __init__(self, vocab: VocabSource, *, do_lower_case: bool = True) -> None:
         """Build a tokenizer.
@@ -62,8 +61,7 @@ class Tokenizer:
             "_vocab": vocab,
             "_tokens": {index: token for token, index in vocab.items()},
             "_do_lower_case": do_lower_case,
-            "_cls_id": vocab[CLS_TOKEN],
-            "_sep_id": vocab[SEP_TOKEN],
+            "_special_ids": (vocab[CLS_TOKEN], vocab[SEP_TOKEN]),
             "_core": _make_core(vocab, do_lower_case),
         }
         for name, value in values.items():
@@ -115,7 +113,7 @@ class Tokenizer:
 
     def tokenize(self, text: Text) -> list[str]:
         """Split `text` into vocabulary pieces, without special tokens."""
-        return [self._tokens[index] for index in self._core.encode_one(text, -1)]
+        return [self._tokens[index] for index in self._core.encode_one(text, -1, None)]
 
     def encode(
         self,
@@ -137,8 +135,10 @@ class Tokenizer:
             InputError: not a text, or `max_length` has no room for the special tokens.
         """
         if max_length is None and text_pair is None:
-            ids: list[int] = self._core.encode_one(text, -1)
-            return [self._cls_id, *ids, self._sep_id] if add_special_tokens else ids
+            ids: list[int] = self._core.encode_one(
+                text, -1, self._special_ids if add_special_tokens else None
+            )
+            return ids
         pairs = None if text_pair is None else [text_pair]
         ragged, _ = self.encode_ragged(
             [text], pairs, add_special_tokens=add_special_tokens, max_length=max_length
@@ -279,7 +279,7 @@ class Tokenizer:
         return result
 
     def _specials(self, special: bool) -> tuple[int, int] | None:
-        return (self._cls_id, self._sep_id) if special else None
+        return self._special_ids if special else None
 
     def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = False) -> str:
         """Join the tokens of `ids` with spaces, and "##" pieces to the piece before them.
