@@ -128,14 +128,17 @@ void BatchEncoder::flush() {
 
 // Starts fetching the slots of `n` chunks.
 void BatchEncoder::fetch(const std::uint16_t* edges, std::size_t n, Pending* pending) {
+  ChunkCache& cache = cache_;
   const std::uint8_t* window = workspace_->window.data();
   for (std::size_t i = 0; i < n; ++i) {
-    const std::uint8_t* chunk = window + edges[2 * i];
-    const std::size_t length = static_cast<std::size_t>(edges[2 * i + 1] - edges[2 * i]);
-    if (length <= kShortKeyBytes) {
-      pending[i].key = load_short_key(chunk, length);
-      pending[i].bucket = cache_.short_bucket(hash(pending[i].key));
-      __builtin_prefetch(pending[i].bucket);
+    const std::uint32_t begin = edges[2 * i];
+    const std::uint32_t length = edges[2 * i + 1] - begin;
+    const std::uint8_t* chunk = window + begin;
+    if (__builtin_expect(length <= kShortKeyBytes, 1)) {
+      const ShortKey key = load_short_key(chunk, length);
+      ChunkCache::ShortSlot* bucket = cache.short_bucket(hash(key));
+      pending[i] = {key, bucket};
+      __builtin_prefetch(bucket);
     } else {
       pending[i] = {{kNoBytes, kNoBytes}, cache_.short_bucket(0)};
       if (length <= kLongKeyBytes) {

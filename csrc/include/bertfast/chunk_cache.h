@@ -40,37 +40,37 @@ struct LongKey {
   }
 };
 
+inline std::uint64_t load_word(const std::uint8_t* bytes) {
+  std::uint64_t word;
+  std::memcpy(&word, bytes, sizeof(word));
+  return word;
+}
+
 // Reads the first `length` bytes, at most 16, of memory of which 16 can be read.
 inline ShortKey load_short_key(const std::uint8_t* bytes, std::size_t length) {
   static constexpr std::uint64_t kOnes = ~std::uint64_t{0};
   // kMasks[16 - length ...] has `length` bytes of ones first.
   alignas(64) static constexpr std::uint64_t kMasks[4] = {kOnes, kOnes, 0, 0};
   const auto* mask = reinterpret_cast<const std::uint8_t*>(kMasks) + kShortKeyBytes - length;
-  ShortKey key;
-  ShortKey mask_key;
-  std::memcpy(&key, bytes, sizeof(key));
-  std::memcpy(&mask_key, mask, sizeof(mask_key));
-  return {key.low & mask_key.low, key.high & mask_key.high};
+  return {load_word(bytes) & load_word(mask), load_word(bytes + 8) & load_word(mask + 8)};
 }
 
 // Reads the first `length` bytes, 16 to 32, of memory of which 32 can be read.
 inline LongKey load_long_key(const std::uint8_t* bytes, std::size_t length) {
   LongKey key;
-  std::memcpy(&key.first, bytes, sizeof(key.first));
+  key.first = {load_word(bytes), load_word(bytes + 8)};
   key.second = load_short_key(bytes + kShortKeyBytes, length - kShortKeyBytes);
   return key;
 }
 
-// 64 x 64 -> 128 bits and fold: Wang Yi's wyhash, two rounds for the long key.
-inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
+// Multiply-shift hashing (Dietzfelbinger et al., 1997): the highest bits of the sum depend on
+// every bit of the key. Users take as many of them as they need.
 inline std::uint64_t hash(const ShortKey& key) {
-  return mix(key.low ^ 0xA0761D6478BD642Fu, key.high ^ 0xE7037ED1A0B428DBu);
+  return key.low * 0xA0761D6478BD642Fu + key.high * 0xE7037ED1A0B428DBu;
 }
 inline std::uint64_t hash(const LongKey& key) {
-  return mix(hash(key.first) ^ 0x8EBC6AF09C88C6E3u, hash(key.second));
+  return hash(key.first) + key.second.low * 0x8EBC6AF09C88C6E3u +
+         key.second.high * 0x589965CC75374CC3u;
 }
 
 // The ids of a slot. Copying all of them, whatever their number, is faster than looking.
