@@ -9,7 +9,8 @@
 namespace bertfast {
 namespace {
 
-// A row that ends after `limit` ids is read in slices of about as many bytes as they take.
+// A row that ends after `limit` ids is read in slices of about as many bytes as they
+// take.
 constexpr std::size_t kBytesPerId = 8;
 constexpr std::size_t kMinSliceBytes = 64;
 
@@ -46,10 +47,17 @@ std::size_t cut_at_space(const Text& text) {
   return cut_units<std::uint8_t>(text.data, text.length);
 }
 
+// Bytes of transcoded text that are not the first of a character.
+std::size_t count_continuations(const std::uint8_t* bytes, std::size_t length) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < length; ++i) count += (bytes[i] & 0xC0) == 0x80;
+  return count;
+}
+
 }  // namespace
 
-BatchEncoder::BatchEncoder(const Tokenizer& tokenizer, std::size_t limit, Workspace* workspace,
-                           IdBuffer* out)
+BatchEncoder::BatchEncoder(const Tokenizer& tokenizer, std::size_t limit,
+                           Workspace* workspace, IdBuffer* out)
     : tokenizer_(tokenizer),
       limit_(limit),
       slice_bytes_(slice_bytes(limit)),
@@ -94,19 +102,24 @@ void BatchEncoder::encode_long(const Text& text, std::int64_t* row_end) {
   n_rows_ = next_row_ = 0;
 }
 
-// Encodes a window of `text` from unit `begin` on and returns its length in units. Where there
-// is no whitespace to cut at, that is all of the rest.
+// Encodes a window of `text` from unit `begin` on and returns its length in units.
+// Where there is no whitespace to cut at, that is all of the rest.
 std::size_t BatchEncoder::encode_slice(const Text& text, std::size_t begin) {
   Text part = slice(text, begin, slice_bytes_ / max_bytes_per_unit(text.kind));
   if (begin + part.length < text.length) part.length = cut_at_space(part);
   if (part.length == 0) {
     const Text rest = slice(text, begin, text.length);
-    tokenizer_.encode_plainly(rest, limit_ - (out_->size() - row_start_), out_);
+    const std::size_t size = out_->size();
+    tokenizer_.encode_plainly(rest, limit_ - (size - row_start_), out_);
+    shift_spans(size, row_code_points_);
     return rest.length;
   }
   std::uint8_t* window = workspace_->window.data();
-  used_ = static_cast<std::size_t>(transcode(part, window) - window);
+  const std::size_t used = static_cast<std::size_t>(transcode(part, window) - window);
+  used_ = used;
   flush();
+  row_code_points_ = code_point_index(used);
+  row_continuations_ = 0;
   return part.length;
 }
 
@@ -120,10 +133,15 @@ void BatchEncoder::flush() {
   for (std::size_t first = 0; first < n_chunks; first += kGroup) {
     const std::size_t n = std::min(kGroup, n_chunks - first);
     fetch(edges + 2 * first, n, pending);
-    look_up(edges + 2 * first, n, pending);
+    if (out_->with_spans()) {
+      look_up_with_spans(edges + 2 * first, n, pending);
+    } else {
+      look_up(edges + 2 * first, n, pending);
+    }
   }
   while (next_row_ < n_rows_) finish_row();
   n_rows_ = next_row_ = used_ = 0;
+  row_window_begin_ = 0;
 }
 
 // Starts fetching the slots of `n` chunks.
@@ -149,7 +167,8 @@ void BatchEncoder::fetch(const std::uint16_t* edges, std::size_t n, Pending* pen
 }
 
 // Writes the ids of `n` chunks, at most kGroup.
-void BatchEncoder::look_up(const std::uint16_t* edges, std::size_t n, const Pending* pending) {
+void BatchEncoder::look_up(const std::uint16_t* edges, std::size_t n,
+                           const Pending* pending) {
   const std::uint8_t* window = workspace_->window.data();
   out_->reserve_more(kGroup * kLongIds);
   std::int32_t* next = out_->end();
@@ -169,11 +188,80 @@ void BatchEncoder::look_up(const std::uint16_t* edges, std::size_t n, const Pend
     } else {
       out_->set_end(next);
       write_missed(window + edges[2 * i],
-                   static_cast<std::size_t>(edges[2 * i + 1] - edges[2 * i]), pending[i]);
+                   static_cast<std::size_t>(edges[2 * i + 1] - edges[2 * i]),
+                   pending[i]);
       next = out_->end();
     }
   }
   out_->set_end(next);
+}
+
+// The same with spans, which follow from the ids and what is known of their tokens.
+void BatchEncoder::look_up_with_spans(const std::uint16_t* edges, std::size_t n,
+                                      const Pending* pending) {
+  const std::uint8_t* window = workspace_->window.data();
+  out_->reserve_more(kGroup * kLongIds);
+  std::uint32_t row_end = next_row_end();
+  for (std::size_t i = 0; i < n; ++i) {
+    while (edges[2 * i] >= row_end) row_end = finish_row();
+    const std::uint8_t* chunk = window + edges[2 * i];
+    const std::size_t length =
+        static_cast<std::size_t>(edges[2 * i + 1] - edges[2 * i]);
+    const std::size_t size = out_->size();
+    const ChunkCache::ShortSlot* slot = pending[i].bucket;
+    const bool in_first = slot[0].key == pending[i].key;
+    const bool in_second = slot[1].key == pending[i].key;
+    slot += in_first ? 0 : 1;
+    if (in_first | in_second) {
+      out_->set_end(out_->end() + slot->value.copy_to(out_->end()));
+    } else {
+      write_missed(chunk, length, pending[i]);
+    }
+    write_spans(chunk, length, size);
+  }
+}
+
+// Writes the spans of the ids that a chunk has added from `size` on. In a chunk of
+// ASCII whose tokens are together as long as it is, nothing was dropped, expanded or
+// unknown, and they stand one behind the other; any other chunk is encoded again, with
+// spans.
+void BatchEncoder::write_spans(const std::uint8_t* chunk, std::size_t length,
+                               std::size_t size) {
+  const std::int32_t begin =
+      code_point_index(static_cast<std::size_t>(chunk - workspace_->window.data()));
+  const std::size_t continuations = count_continuations(chunk, length);
+  std::size_t covered = 0;
+  if (continuations == 0) {
+    const std::int32_t* ids = out_->ids().data();
+    Span* spans = out_->spans().data();
+    for (std::size_t i = size; i < out_->size(); ++i) {
+      const std::size_t end = covered + tokenizer_.token_length(ids[i]);
+      spans[i] = {begin + static_cast<std::int32_t>(covered),
+                  begin + static_cast<std::int32_t>(end)};
+      covered = end;
+    }
+  }
+  if (continuations > 0 || covered != length) {
+    out_->truncate(size);
+    encode_chunk<true>(chunk, length);
+    out_->reserve_more(kGroup * kLongIds);
+    shift_spans(size, begin);
+  }
+  row_continuations_ += continuations;
+}
+
+// Where a byte of the window stands in the current row, in code points.
+std::int32_t BatchEncoder::code_point_index(std::size_t window_index) const {
+  return row_code_points_ + static_cast<std::int32_t>(window_index - row_window_begin_ -
+                                                      row_continuations_);
+}
+
+void BatchEncoder::shift_spans(std::size_t size, std::int32_t by) {
+  if (!out_->with_spans()) return;
+  for (std::size_t i = size; i < out_->size(); ++i) {
+    out_->spans().data()[i].begin += by;
+    out_->spans().data()[i].end += by;
+  }
 }
 
 // Where the current row ends in the window; beyond it if it goes on.
@@ -181,27 +269,33 @@ std::uint32_t BatchEncoder::next_row_end() const {
   return next_row_ < n_rows_ ? rows_[next_row_].window_end : kWindowBytes + 1;
 }
 
-// Says where the current row ends and cuts it to the limit; returns where the next one ends.
+// Says where the current row ends and cuts it to the limit; returns where the next one
+// ends.
 std::uint32_t BatchEncoder::finish_row() {
   if (out_->size() - row_start_ > limit_) out_->truncate(row_start_ + limit_);
   row_start_ = out_->size();
+  row_window_begin_ = rows_[next_row_].window_end;
+  row_continuations_ = 0;
+  row_code_points_ = 0;
   *rows_[next_row_++].row_end = static_cast<std::int64_t>(row_start_);
   return next_row_end();
 }
 
-__attribute__((noinline)) void BatchEncoder::write_missed(const std::uint8_t* chunk, std::size_t length,
-                                const Pending& pending) {
+__attribute__((noinline)) void BatchEncoder::write_missed(const std::uint8_t* chunk,
+                                                          std::size_t length,
+                                                          const Pending& pending) {
   if (length <= kShortKeyBytes) {
     write_missed_short(chunk, length, pending);
   } else if (length <= kLongKeyBytes) {
     write_missed_long(chunk, length);
   } else {
-    encode_chunk(chunk, length);
+    encode_chunk<false>(chunk, length);
   }
   out_->reserve_more(kGroup * kLongIds);
 }
 
-// A short chunk that its bucket does not hold: it may be with the long ones for its ids.
+// A short chunk that its bucket does not hold: it may be with the long ones for its
+// ids.
 void BatchEncoder::write_missed_short(const std::uint8_t* chunk, std::size_t length,
                                       const Pending& pending) {
   const LongKey key{pending.key, {0, 0}};
@@ -211,7 +305,7 @@ void BatchEncoder::write_missed_short(const std::uint8_t* chunk, std::size_t len
     return;
   }
   const std::size_t size = out_->size();
-  encode_chunk(chunk, length);
+  encode_chunk<false>(chunk, length);
   const std::size_t count = out_->size() - size;
   const std::int32_t* ids = out_->ids().data() + size;
   if (!ChunkCache::insert(pending.bucket, pending.key, ids, count)) {
@@ -227,13 +321,15 @@ void BatchEncoder::write_missed_long(const std::uint8_t* chunk, std::size_t leng
     return;
   }
   const std::size_t size = out_->size();
-  encode_chunk(chunk, length);
+  encode_chunk<false>(chunk, length);
   ChunkCache::insert(slot, key, out_->ids().data() + size, out_->size() - size);
 }
 
+template <bool kSpans>
 void BatchEncoder::encode_chunk(const std::uint8_t* chunk, std::size_t length) {
-  TextEncoder<TranscodedReader, false>(tokenizer_, TranscodedReader(chunk, chunk + length),
-                                       static_cast<std::size_t>(-1), out_)
+  TextEncoder<TranscodedReader, kSpans>(tokenizer_,
+                                        TranscodedReader(chunk, chunk + length),
+                                        static_cast<std::size_t>(-1), out_)
       .encode();
 }
 

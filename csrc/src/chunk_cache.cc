@@ -10,11 +10,12 @@ namespace {
 
 constexpr std::size_t kHugePage = 2u << 20;
 
-// Fresh pages from the system are zero and cost nothing until they are touched. Huge ones, where
-// the system gives them, save a third of the time: the look-ups are all over the memory.
+// Fresh pages from the system are zero and cost nothing until they are touched. Huge
+// ones, where the system gives them, save a third of the time: the look-ups are all
+// over the memory.
 void* map_zeroed(std::size_t n_bytes) {
-  void* memory =
-      mmap(nullptr, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory = mmap(nullptr, n_bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   madvise(memory, n_bytes, MADV_HUGEPAGE);
   return memory;

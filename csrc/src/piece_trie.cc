@@ -31,7 +31,8 @@ class PieceTrieBuilder {
     for (std::size_t i = 0; i < queue_.size(); ++i) place_children(queue_[i]);
     // Any base + any symbol is a valid index.
     std::uint32_t highest = 0;
-    for (const auto& node : nodes_) highest = std::max(highest, node.base & PieceTrie::kBaseMask);
+    for (const auto& node : nodes_)
+      highest = std::max(highest, node.base & PieceTrie::kBaseMask);
     grow_to(static_cast<std::size_t>(highest) + alphabet_size_);
   }
 

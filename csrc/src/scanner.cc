@@ -5,7 +5,12 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define BERTFAST_X86 1
+// GCC 12 warns of its own headers (bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 #endif
 
 namespace bertfast {
@@ -24,9 +29,10 @@ std::uint64_t space_mask_portable(const std::uint8_t* block) {
   return mask;
 }
 
-// Stores base + the positions of the bits of `mask`, up to 7 beyond them, in groups of eight
-// so that the loop's end is the only branch; returns how many bits there are.
-inline std::size_t store_bits(std::uint64_t mask, std::size_t base, std::uint16_t* out) {
+// Stores base + the positions of the bits of `mask`, up to 7 beyond them, in groups of
+// eight so that the loop's end is the only branch; returns how many bits there are.
+inline std::size_t store_bits(std::uint64_t mask, std::size_t base,
+                              std::uint16_t* out) {
   const auto count = static_cast<std::size_t>(__builtin_popcountll(mask));
   for (std::size_t done = 0; done < count; done += 8) {
     for (std::size_t i = 0; i < 8; ++i) {
@@ -52,7 +58,8 @@ inline std::size_t close_last(std::size_t count, std::size_t n, std::uint16_t* e
   return count;
 }
 
-std::size_t find_edges_portable(const std::uint8_t* bytes, std::size_t n, std::uint16_t* edges) {
+std::size_t find_edges_portable(const std::uint8_t* bytes, std::size_t n,
+                                std::uint16_t* edges) {
   std::uint64_t before = 1;
   std::size_t count = 0;
   for (std::size_t at = 0; at < n; at += kScanBlock) {
@@ -64,12 +71,14 @@ std::size_t find_edges_portable(const std::uint8_t* bytes, std::size_t n, std::u
 
 #ifdef BERTFAST_X86
 
-// A byte is whitespace if the table, looked up by its low four bits, gives it back. Bytes from
-// 0x80 look up 0, which none of them is.
+// A byte is whitespace if the table, looked up by its low four bits, gives it back.
+// Bytes from 0x80 look up 0, which none of them is.
 #define BERTFAST_SPACE_TABLE ' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n', 0, 0, '\r', 0, 0
 
-__attribute__((target("avx2"))) inline std::uint64_t space_mask_avx2(const std::uint8_t* block) {
-  const __m256i table = _mm256_broadcastsi128_si256(_mm_setr_epi8(BERTFAST_SPACE_TABLE));
+__attribute__((target("avx2"))) inline std::uint64_t space_mask_avx2(
+    const std::uint8_t* block) {
+  const __m256i table =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(BERTFAST_SPACE_TABLE));
   const auto half = [&](const std::uint8_t* at) __attribute__((target("avx2"))) {
     const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
     const __m256i found = _mm256_cmpeq_epi8(bytes, _mm256_shuffle_epi8(table, bytes));
@@ -94,13 +103,15 @@ __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,popcnt"))) std:
 find_edges_avx512(const std::uint8_t* bytes, std::size_t n, std::uint16_t* edges) {
   const __m512i table = _mm512_broadcast_i32x4(_mm_setr_epi8(BERTFAST_SPACE_TABLE));
   std::uint8_t numbers[kScanBlock];
-  for (std::size_t i = 0; i < kScanBlock; ++i) numbers[i] = static_cast<std::uint8_t>(i);
+  for (std::size_t i = 0; i < kScanBlock; ++i)
+    numbers[i] = static_cast<std::uint8_t>(i);
   const __m512i iota = _mm512_loadu_si512(numbers);
   std::uint64_t before = 1;
   std::size_t count = 0;
   for (std::size_t at = 0; at < n; at += kScanBlock) {
     const __m512i block = _mm512_loadu_si512(bytes + at);
-    const std::uint64_t space = _mm512_cmpeq_epi8_mask(block, _mm512_shuffle_epi8(table, block));
+    const std::uint64_t space =
+        _mm512_cmpeq_epi8_mask(block, _mm512_shuffle_epi8(table, block));
     const std::uint64_t mask = edge_mask(space, &before);
     const __m512i packed = _mm512_maskz_compress_epi8(mask, iota);
     const __m512i base = _mm512_set1_epi16(static_cast<short>(at));

@@ -73,6 +73,33 @@ std::vector<Piece> make_pieces(const std::vector<std::vector<CodePoint>>& tokens
   return pieces;
 }
 
+// Ids above this are not looked up by number.
+constexpr std::int32_t kMaxNumberedId = 1 << 22;
+
+// The lengths of the pieces by id. An id that two tokens share has none.
+std::vector<std::uint16_t> make_token_lengths(
+    const std::vector<std::vector<CodePoint>>& tokens,
+    const std::vector<VocabEntry>& vocab, std::int32_t unk_id) {
+  std::vector<std::uint16_t> lengths;
+  std::vector<bool> seen;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const std::int32_t id = vocab[i].id;
+    if (id > kMaxNumberedId) continue;
+    const auto index = static_cast<std::size_t>(id);
+    if (index >= lengths.size()) {
+      lengths.resize(index + 1, kNoTokenLength);
+      seen.resize(index + 1);
+    }
+    const bool is_continuation =
+        tokens[i].size() > 2 && tokens[i][0] == '#' && tokens[i][1] == '#';
+    const std::size_t length = tokens[i].size() - (is_continuation ? 2 : 0);
+    const bool is_known = !seen[index] && id != unk_id && length <= kMaxWordLength;
+    lengths[index] = static_cast<std::uint16_t>(is_known ? length : kNoTokenLength);
+    seen[index] = true;
+  }
+  return lengths;
+}
+
 // The processors that this process may use.
 int available_processors() {
   cpu_set_t set;
@@ -115,8 +142,8 @@ std::vector<std::unique_ptr<Share>> make_shares(const std::vector<Text>& texts,
 }
 
 // A guess that saves most of the growing: about as many as English has.
-std::size_t expected_ids(const std::vector<Text>& texts, std::size_t begin, std::size_t end,
-                         std::size_t limit) {
+std::size_t expected_ids(const std::vector<Text>& texts, std::size_t begin,
+                         std::size_t end, std::size_t limit) {
   std::size_t expected = 0;
   for (std::size_t row = begin; row < end; ++row) {
     expected += std::min(limit, texts[row].length / 4 + 2);
@@ -127,16 +154,10 @@ std::size_t expected_ids(const std::vector<Text>& texts, std::size_t begin, std:
 void encode_rows(const Tokenizer& tokenizer, const std::vector<Text>& texts,
                  std::size_t limit, std::size_t begin, std::size_t end, IdBuffer* out,
                  std::int64_t* row_ends) {
-  if (!out->with_spans()) {
-    out->reserve_more(expected_ids(texts, begin, end, limit));
-    const WorkspacePool::Lease lease(tokenizer.workspaces());
-    BatchEncoder(tokenizer, limit, lease.get(), out).encode(texts.data(), begin, end, row_ends);
-    return;
-  }
-  for (std::size_t row = begin; row < end; ++row) {
-    tokenizer.encode_plainly(texts[row], limit, out);
-    row_ends[row] = static_cast<std::int64_t>(out->size());
-  }
+  out->reserve_more(expected_ids(texts, begin, end, limit));
+  const WorkspacePool::Lease lease(tokenizer.workspaces());
+  BatchEncoder(tokenizer, limit, lease.get(), out)
+      .encode(texts.data(), begin, end, row_ends);
 }
 
 void encode_share(const Tokenizer& tokenizer, const std::vector<Text>& texts,
@@ -170,16 +191,17 @@ Tokenizer::Tokenizer(const CodePointStrings& tokens,
     : alphabet_(tokens),
       char_map_(alphabet_, do_lower_case),
       trie_(make_pieces(tokens, vocab, alphabet_), alphabet_.size()),
-      unk_id_(unk_id) {}
+      unk_id_(unk_id),
+      token_lengths_(make_token_lengths(tokens, vocab, unk_id)) {}
 
 void Tokenizer::encode(const Text& text, std::size_t limit, IdBuffer* out) const {
-  if (out->with_spans()) return encode_plainly(text, limit, out);
   const WorkspacePool::Lease lease(&workspaces_);
   std::int64_t row_end;
   BatchEncoder(*this, limit, lease.get(), out).encode(&text, 0, 1, &row_end);
 }
 
-void Tokenizer::encode_plainly(const Text& text, std::size_t limit, IdBuffer* out) const {
+void Tokenizer::encode_plainly(const Text& text, std::size_t limit,
+                               IdBuffer* out) const {
   visit(text, [&](auto reader) {
     using Reader = decltype(reader);
     if (out->with_spans()) {

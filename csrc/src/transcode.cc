@@ -27,7 +27,8 @@ std::uint8_t* write(CodePoint code_point, std::uint8_t* out) {
   return out;
 }
 
-// Sixteen units at a time while all are ASCII: the compiler makes vectors of both loops.
+// Sixteen units at a time while all are ASCII: the compiler makes vectors of both
+// loops.
 template <class Unit>
 std::uint8_t* transcode_units(const Unit* next, std::size_t length, std::uint8_t* out) {
   constexpr std::size_t kBlock = 16;
@@ -37,7 +38,8 @@ std::uint8_t* transcode_units(const Unit* next, std::size_t length, std::uint8_t
       Unit all = 0;
       for (std::size_t i = 0; i < kBlock; ++i) all |= next[i];
       if (all < 0x80) {
-        for (std::size_t i = 0; i < kBlock; ++i) out[i] = static_cast<std::uint8_t>(next[i]);
+        for (std::size_t i = 0; i < kBlock; ++i)
+          out[i] = static_cast<std::uint8_t>(next[i]);
         next += kBlock;
         out += kBlock;
         continue;
@@ -64,7 +66,8 @@ std::size_t ascii_blocks(const std::uint8_t* data, std::size_t length) {
   return n;
 }
 
-std::uint8_t* transcode_utf8(const std::uint8_t* data, std::size_t length, std::uint8_t* out) {
+std::uint8_t* transcode_utf8(const std::uint8_t* data, std::size_t length,
+                             std::uint8_t* out) {
   const std::size_t ascii = ascii_blocks(data, length);
   std::memcpy(out, data, ascii);
   out += ascii;
@@ -92,18 +95,23 @@ std::size_t max_bytes_per_unit(TextKind kind) {
 }
 
 std::uint8_t* transcode(const Text& text, std::uint8_t* out) {
+  if (text.length == 0) return out;  // its data may be null
   switch (text.kind) {
     case TextKind::kAscii:
       std::memcpy(out, text.data, text.length);
       return out + text.length;
     case TextKind::kLatin1:
-      return transcode_units(static_cast<const std::uint8_t*>(text.data), text.length, out);
+      return transcode_units(static_cast<const std::uint8_t*>(text.data), text.length,
+                             out);
     case TextKind::kUcs2:
-      return transcode_units(static_cast<const std::uint16_t*>(text.data), text.length, out);
+      return transcode_units(static_cast<const std::uint16_t*>(text.data), text.length,
+                             out);
     case TextKind::kUcs4:
-      return transcode_units(static_cast<const std::uint32_t*>(text.data), text.length, out);
+      return transcode_units(static_cast<const std::uint32_t*>(text.data), text.length,
+                             out);
     case TextKind::kUtf8:
-      return transcode_utf8(static_cast<const std::uint8_t*>(text.data), text.length, out);
+      return transcode_utf8(static_cast<const std::uint8_t*>(text.data), text.length,
+                            out);
   }
   return out;
 }

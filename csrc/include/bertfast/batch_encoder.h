@@ -1,11 +1,12 @@
-// The fast road from texts to ids: many texts in one window, chunk by chunk from the cache.
+// The fast road from texts to ids: many texts in one window, chunk by chunk from the
+// cache.
 //
 //   texts --transcode--> window "the cat sat\nunseen w…" --scan--> edges 0,3 4,7 …
 //         --key, hash, prefetch (64 chunks)--> slots --hit--> ids
 //                                                    --miss--> TextEncoder, remembered
 //
-// Rows lie one behind the other in the window, a space between them, so that a short text costs
-// no more a byte than a long one.
+// Rows lie one behind the other in the window, a space between them, so that a short
+// text costs no more a byte than a long one.
 #ifndef BERTFAST_BATCH_ENCODER_H_
 #define BERTFAST_BATCH_ENCODER_H_
 
@@ -21,11 +22,13 @@ namespace bertfast {
 
 class BatchEncoder {
  public:
-  // `out` must not want spans.
-  BatchEncoder(const Tokenizer& tokenizer, std::size_t limit, Workspace* workspace, IdBuffer* out);
+  BatchEncoder(const Tokenizer& tokenizer, std::size_t limit, Workspace* workspace,
+               IdBuffer* out);
 
-  // Encodes rows [begin, end) of `texts` and stores the size of `out` after each in `row_ends`.
-  void encode(const Text* texts, std::size_t begin, std::size_t end, std::int64_t* row_ends);
+  // Encodes rows [begin, end) of `texts` and stores the size of `out` after each in
+  // `row_ends`.
+  void encode(const Text* texts, std::size_t begin, std::size_t end,
+              std::int64_t* row_ends);
 
  private:
   static constexpr std::size_t kMaxRows = 256;
@@ -39,7 +42,8 @@ class BatchEncoder {
   // A chunk of the window whose slots are on their way to the processor's cache.
   struct Pending {
     ShortKey key;
-    ChunkCache::ShortSlot* bucket;  // one that no key is in for chunks over kShortKeyBytes
+    ChunkCache::ShortSlot*
+        bucket;  // one that no key is in for chunks over kShortKeyBytes
   };
 
   void append(const Text& text, std::int64_t* row_end);
@@ -48,11 +52,19 @@ class BatchEncoder {
   void flush();
   void fetch(const std::uint16_t* edges, std::size_t n, Pending* pending);
   void look_up(const std::uint16_t* edges, std::size_t n, const Pending* pending);
+  void look_up_with_spans(const std::uint16_t* edges, std::size_t n,
+                          const Pending* pending);
+  void write_spans(const std::uint8_t* chunk, std::size_t length, std::size_t size);
+  std::int32_t code_point_index(std::size_t window_index) const;
+  void shift_spans(std::size_t size, std::int32_t by);
   std::uint32_t finish_row();
   std::uint32_t next_row_end() const;
-  void write_missed(const std::uint8_t* chunk, std::size_t length, const Pending& pending);
-  void write_missed_short(const std::uint8_t* chunk, std::size_t length, const Pending& pending);
+  void write_missed(const std::uint8_t* chunk, std::size_t length,
+                    const Pending& pending);
+  void write_missed_short(const std::uint8_t* chunk, std::size_t length,
+                          const Pending& pending);
   void write_missed_long(const std::uint8_t* chunk, std::size_t length);
+  template <bool kSpans>
   void encode_chunk(const std::uint8_t* chunk, std::size_t length);
 
   const Tokenizer& tokenizer_;
@@ -61,11 +73,17 @@ class BatchEncoder {
   Workspace* workspace_;
   ChunkCache& cache_;
   IdBuffer* out_;
-  std::size_t used_ = 0;       // bytes of the window
-  std::size_t row_start_;      // size of out_ where the current row began
-  std::size_t n_rows_ = 0;     // in the window
-  std::size_t next_row_ = 0;   // of those, not yet finished
+  std::size_t used_ = 0;      // bytes of the window
+  std::size_t row_start_;     // size of out_ where the current row began
+  std::size_t n_rows_ = 0;    // in the window
+  std::size_t next_row_ = 0;  // of those, not yet finished
   Row rows_[kMaxRows];
+
+  // For spans: where the current row begins in the window, how many continuation bytes
+  // it has had since, and how many code points before this window.
+  std::size_t row_window_begin_ = 0;
+  std::size_t row_continuations_ = 0;
+  std::int32_t row_code_points_ = 0;
 };
 
 }  // namespace bertfast

@@ -1,15 +1,15 @@
 // Remembers the ids of chunks that were seen before.
 //
-// What a chunk becomes depends on its bytes alone, so a cache keyed by all of them is exact. It
-// has a fixed size and forgets: two ways a bucket for short chunks, one for long ones, and a
-// newcomer displaces the older.
+// What a chunk becomes depends on its bytes alone, so a cache keyed by all of them is
+// exact. It has a fixed size and forgets: two ways a bucket for short chunks, one for
+// long ones, and a newcomer displaces the older.
 //
 //   short, a bucket a cache line:   | 16 key | 4 ids | 16 key | 4 ids |
 //   long, a slot a cache line:      | 32 key         | 8 ids          |
 //
-// The last id of a slot has 24 bits, the number of ids is in its highest byte. Keys are padded
-// with zeros. That takes "a" and "a\0" for one key, which they may be, since NUL is always
-// dropped; and an empty slot is the right answer for a chunk of NULs.
+// The last id of a slot has 24 bits, the number of ids is in its highest byte. Keys are
+// padded with zeros. That takes "a" and "a\0" for one key, which they may be, since NUL
+// is always dropped; and an empty slot is the right answer for a chunk of NULs.
 #ifndef BERTFAST_CHUNK_CACHE_H_
 #define BERTFAST_CHUNK_CACHE_H_
 
@@ -51,8 +51,10 @@ inline ShortKey load_short_key(const std::uint8_t* bytes, std::size_t length) {
   static constexpr std::uint64_t kOnes = ~std::uint64_t{0};
   // kMasks[16 - length ...] has `length` bytes of ones first.
   alignas(64) static constexpr std::uint64_t kMasks[4] = {kOnes, kOnes, 0, 0};
-  const auto* mask = reinterpret_cast<const std::uint8_t*>(kMasks) + kShortKeyBytes - length;
-  return {load_word(bytes) & load_word(mask), load_word(bytes + 8) & load_word(mask + 8)};
+  const auto* mask =
+      reinterpret_cast<const std::uint8_t*>(kMasks) + kShortKeyBytes - length;
+  return {load_word(bytes) & load_word(mask),
+          load_word(bytes + 8) & load_word(mask + 8)};
 }
 
 // Reads the first `length` bytes, 16 to 32, of memory of which 32 can be read.
@@ -63,8 +65,8 @@ inline LongKey load_long_key(const std::uint8_t* bytes, std::size_t length) {
   return key;
 }
 
-// Multiply-shift hashing (Dietzfelbinger et al., 1997): the highest bits of the sum depend on
-// every bit of the key. Users take as many of them as they need.
+// Multiply-shift hashing (Dietzfelbinger et al., 1997): the highest bits of the sum
+// depend on every bit of the key. Users take as many of them as they need.
 inline std::uint64_t hash(const ShortKey& key) {
   return key.low * 0xA0761D6478BD642Fu + key.high * 0xE7037ED1A0B428DBu;
 }
@@ -73,7 +75,8 @@ inline std::uint64_t hash(const LongKey& key) {
          key.second.high * 0x589965CC75374CC3u;
 }
 
-// The ids of a slot. Copying all of them, whatever their number, is faster than looking.
+// The ids of a slot. Copying all of them, whatever their number, is faster than
+// looking.
 template <std::size_t kIds>
 struct CachedIds {
   std::int32_t ids[kIds];
@@ -88,7 +91,8 @@ struct CachedIds {
   }
   // False, with nothing changed, if these ids do not fit.
   bool assign(const std::int32_t* new_ids, std::size_t new_count) {
-    if (new_count > kIds || (new_count == kIds && new_ids[kIds - 1] > 0xFFFFFF)) return false;
+    if (new_count > kIds || (new_count == kIds && new_ids[kIds - 1] > 0xFFFFFF))
+      return false;
     std::int32_t padded[kIds] = {};
     std::memcpy(padded, new_ids, new_count * sizeof(*padded));
     padded[kIds - 1] |= static_cast<std::int32_t>(new_count << 24);
@@ -97,7 +101,8 @@ struct CachedIds {
   }
 };
 
-// One thread's cache: not thread-safe. 12 MiB, of which only what is used is ever touched.
+// One thread's cache: not thread-safe. 12 MiB, of which only what is used is ever
+// touched.
 class ChunkCache {
  public:
   struct alignas(32) ShortSlot {
@@ -119,7 +124,9 @@ class ChunkCache {
   ShortSlot* short_bucket(std::uint64_t hash) {
     return short_ + (hash >> (64 - kShortBucketBits)) * 2;
   }
-  LongSlot* long_slot(std::uint64_t hash) { return long_ + (hash >> (64 - kLongSlotBits)); }
+  LongSlot* long_slot(std::uint64_t hash) {
+    return long_ + (hash >> (64 - kLongSlotBits));
+  }
 
   // Remembers the ids of a key; false if they are too many.
   static bool insert(ShortSlot* bucket, const ShortKey& key, const std::int32_t* ids,

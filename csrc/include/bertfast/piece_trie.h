@@ -1,10 +1,10 @@
 // The vocabulary as a double-array trie over symbols, for greedy longest match.
 //
-// Aoe, "An efficient digital search algorithm by using a double-array structure" (1989).
-// A node is a place in the array; its child by symbol s is at base + s if that place's check
-// names the node. One look-up a symbol, one cache line a look-up. What a walk reads is 8 bytes
-// a node: the ids are apart and only read for the piece that is taken, since most of a walk's
-// time is waiting for memory.
+// Aoe, "An efficient digital search algorithm by using a double-array structure"
+// (1989). A node is a place in the array; its child by symbol s is at base + s if that
+// place's check names the node. One look-up a symbol, one cache line a look-up. What a
+// walk reads is 8 bytes a node: the ids are apart and only read for the piece that is
+// taken, since most of a walk's time is waiting for memory.
 #ifndef BERTFAST_PIECE_TRIE_H_
 #define BERTFAST_PIECE_TRIE_H_
 
@@ -37,9 +37,10 @@ class PieceTrie {
   // memory.
   PieceTrie(std::vector<Piece> pieces, Symbol alphabet_size);
 
-  // The longest piece that begins symbols[0, n). O(longest piece). kUnknownSymbol matches
-  // nothing.
-  Match longest_match(const Symbol* symbols, std::size_t n, bool is_continuation) const {
+  // The longest piece that begins symbols[0, n). O(longest piece). kUnknownSymbol
+  // matches nothing.
+  Match longest_match(const Symbol* symbols, std::size_t n,
+                      bool is_continuation) const {
     std::uint32_t node = is_continuation ? kContinuationRoot : kWordRoot;
     std::uint32_t base = nodes_[node].base;
     std::uint32_t last = kNoParent;
@@ -60,7 +61,8 @@ class PieceTrie {
   // The id of the whole word `symbol`, or kNoId.
   std::int32_t word_of_one(Symbol symbol) const {
     const std::uint32_t child = (nodes_[kWordRoot].base & kBaseMask) + symbol;
-    const bool found = nodes_[child].check == kWordRoot && nodes_[child].base & kIsPiece;
+    const bool found =
+        nodes_[child].check == kWordRoot && nodes_[child].base & kIsPiece;
     return found ? ids_[child] : kNoId;
   }
 

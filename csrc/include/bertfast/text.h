@@ -9,9 +9,15 @@
 
 namespace bertfast {
 
-// The representation of a text. The first four are CPython's own (PEP 393): one unit a code
-// point, lone surrogates included. kUtf8 is any bytes; invalid ones are ignored.
-enum class TextKind : std::uint8_t { kAscii = 0, kLatin1 = 1, kUcs2 = 2, kUcs4 = 4, kUtf8 = 8 };
+// The representation of a text. The first four are CPython's own (PEP 393): one unit a
+// code point, lone surrogates included. kUtf8 is any bytes; invalid ones are ignored.
+enum class TextKind : std::uint8_t {
+  kAscii = 0,
+  kLatin1 = 1,
+  kUcs2 = 2,
+  kUcs4 = 4,
+  kUtf8 = 8
+};
 
 // A text in memory that somebody else owns.
 struct Text {

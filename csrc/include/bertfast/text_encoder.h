@@ -1,5 +1,5 @@
-// The plain road from a text to ids, code point by code point: for chunks not seen before, for
-// what has no whitespace to cut at, and for spans.
+// The plain road from a text to ids, code point by code point: for chunks not seen
+// before, for what has no whitespace to cut at, and for spans.
 #ifndef BERTFAST_TEXT_ENCODER_H_
 #define BERTFAST_TEXT_ENCODER_H_
 
@@ -32,22 +32,19 @@ class TextEncoder {
         chunk_out_size_(out->size()) {}
 
   void encode() {
-    CodePoint code_point;
-    while (out_->size() < full_size_ && reader_.next(&code_point)) {
-      act(map_.entry(code_point));
-    }
+    CharEntry entry;
+    while (out_->size() < full_size_ && word_.add_letters(map_, &reader_, &entry))
+      act(entry);
     word_.finish();
     if (out_->size() > full_size_) out_->truncate(full_size_);
   }
 
  private:
-  // Takes the code point that has just been read.
+  // Takes the code point that has just been read, which is no letter.
   void act(CharEntry entry) {
     const std::int64_t source = reader_.index() - 1;
     switch (entry.action()) {
       case Action::kLetter:
-        word_.add(entry.payload(), source);
-        break;
       case Action::kDrop:
         break;
       case Action::kSpace:

@@ -17,6 +17,9 @@ namespace bertfast {
 // A word over this many code points, counted after normalization, is one [UNK].
 constexpr std::size_t kMaxWordLength = 200;
 
+// Longer than any window of text.
+constexpr std::size_t kNoTokenLength = 0xFFFF;
+
 struct VocabEntry {
   Text token;
   std::int32_t id;
@@ -50,6 +53,12 @@ class Tokenizer {
   const CharMap& char_map() const { return char_map_; }
   const PieceTrie& trie() const { return trie_; }
   const Alphabet& alphabet() const { return alphabet_; }
+  // The length of the token `id` in code points, without its "##"; kNoTokenLength for
+  // [UNK], which stands for a word of any length, and where it is not known.
+  std::size_t token_length(std::int32_t id) const {
+    const auto index = static_cast<std::size_t>(id);
+    return index < token_lengths_.size() ? token_lengths_[index] : kNoTokenLength;
+  }
   std::int32_t unk_id() const { return unk_id_; }
 
  private:
@@ -61,6 +70,7 @@ class Tokenizer {
   CharMap char_map_;
   PieceTrie trie_;
   std::int32_t unk_id_;
+  std::vector<std::uint16_t> token_lengths_;  // by id
   mutable WorkspacePool workspaces_;
 };
 

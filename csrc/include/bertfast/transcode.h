@@ -1,8 +1,8 @@
 // Any text as UTF-8, which is what the chunk cache and the scanner read.
 //
-// Code points of a str may be lone surrogates; these are written as three bytes as if they were
-// characters ("WTF-8"). Invalid bytes of a UTF-8 text are left out, so that what is written can
-// be read back without checks.
+// Code points of a str may be lone surrogates; these are written as three bytes as if
+// they were characters ("WTF-8"). Invalid bytes of a UTF-8 text are left out, so that
+// what is written can be read back without checks.
 #ifndef BERTFAST_TRANSCODE_H_
 #define BERTFAST_TRANSCODE_H_
 
@@ -16,8 +16,8 @@ namespace bertfast {
 // Bytes that one unit of a text can become.
 std::size_t max_bytes_per_unit(TextKind kind);
 
-// Writes `text` to `out`, which has room for max_bytes_per_unit() bytes a unit and 32 more;
-// returns the end of what was written.
+// Writes `text` to `out`, which has room for max_bytes_per_unit() bytes a unit and 32
+// more; returns the end of what was written.
 std::uint8_t* transcode(const Text& text, std::uint8_t* out);
 
 // Reads what transcode() wrote.

@@ -24,8 +24,37 @@ class WordEncoder {
       symbols_[length_] = symbol;
       if (kSpans) sources_[length_] = static_cast<std::int32_t>(source);
     }
-    if (kSpans) cover(static_cast<std::int32_t>(source));
+    if (kSpans) cover(length_, static_cast<std::int32_t>(source));
     ++length_;
+  }
+
+  // Takes letters from `reader` as long as they come; true, with the entry in
+  // `stopped_at`, if something else came, false at the end. Most of a text is letters:
+  // this is the loop that counts, and keeps its state in registers.
+  template <class Reader>
+  bool add_letters(const CharMap& map, Reader* reader, CharEntry* stopped_at) {
+    Reader next = *reader;
+    std::size_t length = length_;
+    bool stopped = false;
+    CodePoint code_point;
+    while (next.next(&code_point)) {
+      const CharEntry entry = map.entry(code_point);
+      if (entry.action() != Action::kLetter) {
+        *stopped_at = entry;
+        stopped = true;
+        break;
+      }
+      if (length < kMaxWordLength) symbols_[length] = entry.payload();
+      if (kSpans) {
+        const auto source = static_cast<std::int32_t>(next.index() - 1);
+        if (length < kMaxWordLength) sources_[length] = source;
+        cover(length, source);
+      }
+      ++length;
+    }
+    length_ = length;
+    *reader = next;
+    return stopped;
   }
 
   // Ends the word and takes a character that is a word of its own.
@@ -74,8 +103,8 @@ class WordEncoder {
     }
   }
 
-  void cover(std::int32_t source) {
-    if (length_ == 0) word_span_ = {source, source + 1};
+  void cover(std::size_t length, std::int32_t source) {
+    if (length == 0) word_span_ = {source, source + 1};
     word_span_.begin = std::min(word_span_.begin, source);
     word_span_.end = std::max(word_span_.end, source + 1);
   }

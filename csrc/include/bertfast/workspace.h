@@ -25,8 +25,8 @@ struct Workspace {
   ChunkCache cache;
 };
 
-// Lends workspaces to threads. Lock-free, so that a fork at any moment leaves a child that
-// works; what was lent at that moment is lost to the child, no more.
+// Lends workspaces to threads. Lock-free, so that a fork at any moment leaves a child
+// that works; what was lent at that moment is lost to the child, no more.
 class WorkspacePool {
  public:
   WorkspacePool() = default;
