@@ -157,7 +157,8 @@ def _check_target(target: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise BundleError(
-            f"{target} exists and is not empty; give another output directory, or --overwrite"
+            f"{target} exists and is not empty; "
+            "give another output directory, or overwrite it (overwrite=True, --overwrite)"
         )
     if not (target / MANIFEST_FILE).is_file():  # whatever it is, it is not ours to delete
         raise BundleError(f"{target} is not a model directory, so it is not overwritten")

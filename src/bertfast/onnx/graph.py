@@ -171,7 +171,8 @@ class _Graph:
 
     def _joined(self, scope: str, kind: str) -> NDArray[np.float32]:
         names = [f"{scope}/{projection}/{kind}" for projection in ("query", "key", "value")]
-        return np.concatenate([self._variables[name] for name in names], axis=-1)
+        joined = np.concatenate([self._variables[name] for name in names], axis=-1)
+        return joined.astype(np.float32, copy=False)
 
     def _add_and_norm(self, scope: str, inner: str, residual: str, output: str = "") -> str:
         """LayerNorm(inner @ kernel + bias + residual)."""
