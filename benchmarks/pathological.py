@@ -92,10 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     names = [options.case] if options.case else list(CASES)
     check_ids(names, make_tokenizer(options.vocab))
-    print(
-        f"bertfast {bertfast.__version__}, Python {platform.python_version()}, "
-        f"Unicode {unicodedata.unidata_version}, {platform.machine()}; one text and thread, CPU time"
-    )
+    versions = f"bertfast {bertfast.__version__}, Python {platform.python_version()}"
+    print(f"{versions}, Unicode {unicodedata.unidata_version}, {platform.machine()}; CPU time")
     print(f"{'case':<42} {'n':>11} {'time(n)':>11} {'time(2n)':>11} {'ratio':>6} {'memory':>8}")
     rows = [row for name in names if (row := _measure_apart(name, options.vocab))]
     if options.json:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the C++ tests, then the tokenizer suite and the quick parity checks, with the native core
-# built under AddressSanitizer and UndefinedBehaviorSanitizer (GCC).
+# Runs the C++ tests under ThreadSanitizer, then they, the tokenizer suite and the quick parity
+# checks with the core under AddressSanitizer and UndefinedBehaviorSanitizer (GCC).
 #
 # Usage: tools/sanitize.sh [pytest arguments]
 # Variables: PYTHON (default .venv/bin/python or python3), SANITIZE (address,undefined).
@@ -9,9 +9,11 @@ cd "$(dirname "$0")/.."
 root=$PWD
 work=$root/build/sanitize
 sanitize=${SANITIZE:-address,undefined}
-python=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
+python=${PYTHON:-$([ -x .venv/bin/python ] && echo "$root/.venv/bin/python" || echo python3)}
 
-make --no-print-directory -C csrc test SANITIZE="$sanitize" PYTHON="$(command -v "$python")"
+for sanitizers in thread "$sanitize"; do
+  make --no-print-directory -C csrc test SANITIZE="$sanitizers" PYTHON="$python"
+done
 
 rm -rf "$work"
 "$python" -m venv "$work/venv"

@@ -276,3 +276,21 @@ def test_columns_that_cannot_be_raise(text: object, header: bool | None, message
     with pytest.raises(InputError) as caught:
         Columns(text=text, header=header)  # type: ignore[arg-type]
     assert str(caught.value).startswith(message)
+
+
+@given(
+    st.sampled_from(sorted(READERS)),
+    st.binary(max_size=80) | st.text('{}[]":,\t\n\r\\ texu0é', max_size=80).map(str.encode),
+    st.sampled_from([NO_COLUMNS, Columns(text="text", pair="b"), Columns(text=1), Columns(pair=0)]),
+)
+def test_any_bytes_give_rows_or_one_line_of_input_error(
+    file_format: str, data: bytes, columns: Columns
+) -> None:
+    try:
+        rows = read(file_format, data, columns)
+    except InputError as error:
+        assert str(error).startswith("input")
+        assert "\n" not in str(error)
+    else:
+        kind = str if columns.pair is None else tuple
+        assert all(isinstance(row, kind) for row in rows)

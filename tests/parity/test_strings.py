@@ -84,6 +84,25 @@ def _compare_offsets(generator: str, count: int, do_lower_case: bool) -> Compari
 
 
 @MODES
+@GENERATOR
+def test_truncated_texts_are_prefixes(generator: str, do_lower_case: bool, finish: Finish) -> None:
+    # Encoding stops early then, also inside a chunk that is read twice for its context.
+    texts = list(random_strings(generator, 200))
+    vocab = revealing_vocab({char for text in texts for char in text})
+    twins = make_twins(vocab, do_lower_case=do_lower_case)
+    rows = [twins.oracle.ids(text) for text in texts]
+    comparison = Comparison()
+    for length in (1, 2, 3, 4, 5, 7, 10, 20, 199, 200, 201):
+        encoding = twins.native(texts, max_length=length, add_special_tokens=False)
+        comparison.cases += len(texts)
+        for row, ids in enumerate(rows):
+            found = encoding.input_ids[row, : encoding.lengths[row]].tolist()
+            if found != ids[:length] or encoding.truncated[row] != (len(ids) > length):
+                comparison.fail(f"{texts[row]!a} truncated to {length}: {found}")
+    finish("random strings truncated to 11 lengths", comparison)
+
+
+@MODES
 def test_every_string_over_a_hard_alphabet(do_lower_case: bool, finish: Finish) -> None:
     twins = make_twins(revealing_vocab(HARD_ALPHABET), do_lower_case=do_lower_case)
     comparison = Comparison()

@@ -9,6 +9,7 @@ Array: TypeAlias = NDArray[Any]  # of any dtype, numbers or objects
 
 STRING = 7
 BFLOAT16 = 14
+HALF = 19
 
 # TensorFlow's DataType numbers (tensorflow/core/framework/types.proto); bfloat16 as its bits.
 TENSORFLOW_DTYPES: dict[int, np.dtype[Any]] = {
@@ -24,7 +25,7 @@ TENSORFLOW_DTYPES: dict[int, np.dtype[Any]] = {
     BFLOAT16: np.dtype("<u2"),
     17: np.dtype("<u2"),
     18: np.dtype("<c16"),
-    19: np.dtype("<f2"),
+    HALF: np.dtype("<f2"),
     22: np.dtype("<u4"),
     23: np.dtype("<u8"),
 }

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bertfast.checkpoint.contents import Contents
 from bertfast.checkpoint.dtypes import SAFETENSORS_DTYPES, Array, from_stored
 from bertfast.checkpoint.mapped import map_file
 from bertfast.checkpoint.names import is_redundant, original_name
 from bertfast.errors import CheckpointError, MissingDependencyError
 
 
-def read_safetensors(path: Path) -> dict[str, Array]:
+def read_safetensors(path: Path) -> Contents:
     """Read a `.safetensors` file, or the shards that a `.safetensors.index.json` lists.
 
     16-bit floats become float32; kernels are transposed to [in, out], as in the original.
@@ -25,8 +26,9 @@ def read_safetensors(path: Path) -> dict[str, Array]:
     """
     files = _shards(path) if path.suffix == ".json" else {path: None}
     variables: dict[str, Array] = {}
+    widened = []
     for file, names in files.items():
-        for name, tensor in _tensors(file, names):
+        for name, tensor, is_widened in _tensors(file, names):
             if is_redundant(name):
                 continue
             mapped = original_name(name)
@@ -36,7 +38,9 @@ def read_safetensors(path: Path) -> dict[str, Array]:
             if target in variables:
                 raise CheckpointError(f"{file}: tensor {name!r} is the second one for {target}")
             variables[target] = _oriented(tensor, is_transposed, f"{file}: tensor {name!r}")
-    return variables
+            if is_widened:
+                widened.append(target)
+    return Contents(variables, tuple(widened))
 
 
 def _oriented(tensor: Array, is_transposed: bool, name: str) -> Array:
@@ -68,8 +72,8 @@ def _shards(index: Path) -> dict[Path, list[str] | None]:
     return files
 
 
-def _tensors(file: Path, names: list[str] | None) -> Iterator[tuple[str, Array]]:
-    """Yield tensors of one file by Hugging Face's names: those given, or all."""
+def _tensors(file: Path, names: list[str] | None) -> Iterator[tuple[str, Array, bool]]:
+    """Yield (Hugging Face's name, tensor, was it widened) of one file: those named, or all."""
     header, data = _open(file)
     for name in header if names is None else names:
         if name not in header:
@@ -85,7 +89,7 @@ def _tensors(file: Path, names: list[str] | None) -> Iterator[tuple[str, Array]]
             raise CheckpointError(f"{file}: tensor {name!r}: {error}") from error
         widened = from_stored(tensor, stored["dtype"] == "BF16")
         widened.flags.writeable = False
-        yield name, widened
+        yield name, widened, stored["dtype"] in ("F16", "BF16")
 
 
 def _open(file: Path) -> tuple[dict[str, Any], NDArray[np.uint8]]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bertfast.checkpoint.contents import Contents
 from bertfast.checkpoint.crc32c import masked_crc32c
-from bertfast.checkpoint.dtypes import BFLOAT16, STRING, TENSORFLOW_DTYPES, Array, from_stored
+from bertfast.checkpoint.dtypes import BFLOAT16, HALF, STRING, TENSORFLOW_DTYPES, Array, from_stored
 from bertfast.checkpoint.entries import Entry, Index, parse_index
 from bertfast.checkpoint.mapped import map_file
 from bertfast.checkpoint.slices import slice_key
@@ -28,7 +29,7 @@ class _ChecksumError(Exception):
     """The bytes of one tensor do not match its checksum."""
 
 
-def read_tensor_bundle(prefix: Path, wanted: Callable[[str], bool]) -> dict[str, Array]:
+def read_tensor_bundle(prefix: Path, wanted: Callable[[str], bool]) -> Contents:
     """Read the tensors whose names are `wanted`, in the index's order (sorted by name).
 
     Arrays are read-only views of the mapped files where alignment allows. bfloat16 and half
@@ -45,7 +46,9 @@ def read_tensor_bundle(prefix: Path, wanted: Callable[[str], bool]) -> dict[str,
         raise CheckpointError(
             named if str(index_path) in named else f"{index_path}: {named}"
         ) from error
-    return _Reader(prefix, index).read(wanted)
+    variables = _Reader(prefix, index).read(wanted)
+    widened = [name for name in variables if index.entries[name].dtype in (BFLOAT16, HALF)]
+    return Contents(variables, tuple(widened))
 
 
 class _Reader:

@@ -55,6 +55,8 @@ def check_variables(
             )
         if not np.issubdtype(given.dtype, np.floating):
             raise CheckpointError(f"{name} must hold real numbers, got {given.dtype}")
+        if not np.isfinite(given).all():
+            raise CheckpointError(f"{name} holds NaN or infinity; the training diverged")
     layers = {int(match[1]) for name in variables if (match := _LAYER.match(name))}
     if max(layers) >= config.num_hidden_layers:
         raise CheckpointError(

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from bertfast.errors import InputError
 from bertfast.jobs.columns import Column, Columns
-from bertfast.jobs.formats import STANDARD_STREAM, input_format, output_format
+from bertfast.jobs.formats import STANDARD_STREAM
+from bertfast.jobs.formats import input_format as choose_input_format
+from bertfast.jobs.formats import output_format as choose_output_format
 from bertfast.jobs.output_file import output_stream
 from bertfast.jobs.readers import READERS
 from bertfast.jobs.writers import Prediction, open_writer
@@ -80,17 +82,13 @@ def predict_file(
     job = _Job(
         source=source,
         target=target,
-        input_format=_input_format(source, input_format),
-        output_format=_output_format(target, output_format),
+        input_format=choose_input_format(source, input_format),
+        output_format=choose_output_format(target, output_format),
         columns=columns,
     )
     _check_paths(source, target)
     predictor = model if isinstance(model, Predictor) else Predictor(model)
     return job.run(predictor, Silence() if progress is None else progress)
-
-
-# The keyword arguments of predict_file take the names of the functions.
-_input_format, _output_format = input_format, output_format
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,9 +112,11 @@ def show_progress(stream: TextIO | None = None) -> Iterator[Progress]:
 def duration(seconds: float) -> str:
     """Return a duration for people.
 
-    >>> duration(3.4), duration(75), duration(7500)
-    ('3 s', '1 min 15 s', '2 h 05 min')
+    >>> duration(3.44), duration(12.3), duration(75), duration(7500)
+    ('3.4 s', '12 s', '1 min 15 s', '2 h 05 min')
     """
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,0 +1,198 @@
+"""The model directory: model.onnx, vocab.txt and the manifest bertfast.json.
+
+A bundle is complete or absent: it is written beside its place and renamed into it, and its
+manifest carries the sha256 of every other file. Needs neither onnx nor onnxruntime.
+"""
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from bertfast.errors import BundleError
+from bertfast.manifest import FORMAT_VERSION as FORMAT_VERSION
+from bertfast.manifest import MODEL_FILE, VOCAB_FILE
+from bertfast.manifest import Manifest as Manifest
+
+MANIFEST_FILE = "bertfast.json"
+
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A model directory whose files are those its manifest was written for."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def model_path(self) -> Path:
+        """The ONNX graph: int32 [batch, length] input_ids, input_mask and segment_ids in."""
+        return self.path / MODEL_FILE
+
+    @property
+    def vocab_path(self) -> Path:
+        """The vocabulary, one token a line."""
+        return self.path / VOCAB_FILE
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], *, verify: bool = True) -> "Bundle":
+        """Open a model directory.
+
+        Args:
+            path: the directory.
+            verify: check each file's sha256 (about 1 s per GB), not only its size.
+
+        Raises:
+            BundleError: no bundle, or a file is missing or differs; it names the file.
+        """
+        folder = Path(path)
+        manifest = _read_manifest(folder)
+        for name, expected in manifest.sha256.items():
+            _check_file(folder / name, manifest.sizes[name], expected if verify else None)
+        return cls(folder, manifest)
+
+
+def describe_files(folder: Path) -> tuple[dict[str, str], dict[str, int]]:
+    """Return sha256 and size in bytes of every file in `folder`, by name."""
+    files = sorted(folder.iterdir())
+    sizes = {file.name: file.stat().st_size for file in files}
+    return {file.name: _sha256(file) for file in files}, sizes
+
+
+@contextmanager
+def staged_directory(output_dir: str | PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield an empty directory that becomes `output_dir` when the block ends without error.
+
+    It is a sibling of its final place; its files are synced to disk before the rename, and it
+    is removed when the block raises. An existing bundle stays in place until then.
+
+    Raises:
+        BundleError: `output_dir` exists, is not empty, and is not a bundle to overwrite.
+    """
+    target = Path(os.path.realpath(output_dir))
+    _check_target(target, overwrite)
+    staging = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staging.mkdir()
+    except OSError as error:
+        raise BundleError(f"cannot create {staging}: {error.strerror}") from error
+    try:
+        yield staging
+        _sync(staging)
+        _check_target(target, overwrite)  # it took a while: someone else may have been faster
+        _publish(staging, target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def check_output_dir(output_dir: str | PathLike[str], *, overwrite: bool) -> None:
+    """Refuse early what `staged_directory` would refuse.
+
+    Raises:
+        BundleError: `output_dir` exists, is not empty, and is not a bundle to overwrite.
+    """
+    _check_target(Path(os.path.realpath(output_dir)), overwrite)
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    if not folder.is_dir():
+        problem = "is not a directory" if folder.exists() else "does not exist"
+        raise BundleError(f"no model directory: {folder} {problem}")
+    path = folder / MANIFEST_FILE
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"{folder} is not a model directory: it has no {MANIFEST_FILE}; "
+            "make one with `bertfast export CHECKPOINT OUTPUT_DIR`"
+        ) from error
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        return Manifest.from_json_bytes(content)
+    except BundleError as error:
+        raise BundleError(f"{path} {error}") from error
+
+
+def _check_file(path: Path, size: int, sha256: str | None) -> None:
+    """Check size, and sha256 if given, of one file of a bundle."""
+    try:
+        given = path.stat().st_size
+        if given != size:
+            raise BundleError(
+                f"{path} is damaged: {given} bytes, but its manifest says {size}; copy it again"
+            )
+        if sha256 is not None and _sha256(path) != sha256:
+            raise BundleError(
+                f"{path} is damaged: its sha256 is not the one in the manifest; copy it again"
+            )
+    except FileNotFoundError as error:
+        raise BundleError(f"{path} is missing; copy the whole model directory") from error
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise BundleError(f"{target} exists and is not a directory; give another output directory")
+    if not any(target.iterdir()):
+        return
+    if not overwrite:
+        raise BundleError(
+            f"{target} exists and is not empty; "
+            "give another output directory, or overwrite it (overwrite=True, --overwrite)"
+        )
+    if not (target / MANIFEST_FILE).is_file():  # whatever it is, it is not ours to delete
+        raise BundleError(f"{target} is not a model directory, so it is not overwritten")
+
+
+def _publish(staging: Path, target: Path) -> None:
+    """Rename `staging` to `target`; what was there is put back if that fails."""
+    try:
+        if target.exists() and any(target.iterdir()):
+            old = staging.with_name(f"{staging.name}.old")
+            target.rename(old)
+            try:
+                staging.rename(target)
+            except OSError:
+                old.rename(target)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            staging.rename(target)  # onto nothing, or onto an empty directory
+        _sync_directory(target.parent)
+    except OSError as error:
+        raise BundleError(f"cannot publish {target}: {error.strerror}") from error
+
+
+def _sync(folder: Path) -> None:
+    for file in folder.iterdir():
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+    _sync_directory(folder)
+
+
+def _sync_directory(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

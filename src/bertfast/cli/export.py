@@ -1,0 +1,176 @@
+"""`bertfast export`: turn a checkpoint into a model directory."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from bertfast.bundle import Bundle
+
+_MEGABYTE = 1_000_000
+_DEFAULT_GATE_INPUTS = 1000  # equals bertfast.onnx.gate.DEFAULT_INPUTS, which is slow to import
+
+
+def _labels(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> list[str] | None:
+    """Split "a, b,c" into its labels."""
+    return None if value is None else [label.strip() for label in value.split(",")]
+
+
+@click.command()
+@click.argument("checkpoint")
+@click.argument("output_dir")
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="NAME",
+    help="pooled_output, sequence_output, mean_embedding, logits or probabilities; may be "
+    "repeated, the first is the default one [default: what the checkpoint is for].",
+)
+@click.option("--vocab", metavar="FILE", help="Vocabulary [vocab.txt beside the checkpoint].")
+@click.option(
+    "--config", metavar="FILE", help="Configuration [bert_config.json or config.json there]."
+)
+@click.option(
+    "--labels",
+    callback=_labels,
+    metavar="A,B,...",
+    help="A classifier's labels in order [from config.json, else LABEL_0, LABEL_1, ...].",
+)
+@click.option(
+    "--do-lower-case/--cased",
+    default=None,
+    help="Whether texts are lowercased [by tokenizer_config.json, the directory's name, or "
+    "the vocabulary].",
+)
+@click.option(
+    "--max-length", type=int, metavar="N", help="Default truncation length [the model's own]."
+)
+@click.option("--overwrite", is_flag=True, help="Replace the model in OUTPUT_DIR.")
+@click.option(
+    "--gate-inputs",
+    type=click.IntRange(min=1),
+    default=_DEFAULT_GATE_INPUTS,
+    show_default=True,
+    metavar="N",
+    help="Inputs on which the export is compared with its source.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="X",
+    help="Largest difference to the source that is accepted [by output: 1e-5 to 1e-4].",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+def export(
+    *,
+    checkpoint: str,
+    output_dir: str,
+    outputs: Sequence[str],
+    vocab: str | None,
+    config: str | None,
+    labels: list[str] | None,
+    do_lower_case: bool | None,
+    max_length: int | None,
+    overwrite: bool,
+    gate_inputs: int,
+    tolerance: float | None,
+    quiet: bool,
+) -> None:
+    """Turn a checkpoint into a model directory, measured against its source.
+
+    CHECKPOINT is the folder or the prefix of an original TensorFlow checkpoint
+    (bert_model.ckpt), or a Hugging Face or sentence-transformers folder with safetensors.
+    OUTPUT_DIR then holds model.onnx, vocab.txt and bertfast.json; it appears only if the
+    exported model gives the checkpoint's numbers.
+    """
+    from bertfast.onnx import export_bundle
+
+    started = time.monotonic()
+    with _steps(quiet) as on_step:
+        bundle = export_bundle(
+            checkpoint,
+            output_dir,
+            outputs=list(outputs) or None,
+            labels=labels,
+            vocab_file=vocab,
+            config_file=config,
+            do_lower_case=do_lower_case,
+            max_length=max_length,
+            overwrite=overwrite,
+            gate_inputs=gate_inputs,
+            tolerance=tolerance,
+            on_step=on_step,
+        )
+    if not quiet:
+        _print_report(bundle, time.monotonic() - started)
+
+
+@contextmanager
+def _steps(quiet: bool) -> Iterator[Callable[[str], None] | None]:
+    """Show the current step on a terminal; leave nothing behind, so that errors are one line."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    with console.status("looking for the checkpoint") as status:
+        yield lambda step: status.update(f"{step} ...")
+
+
+def _print_report(bundle: "Bundle", seconds: float) -> None:
+    """Print what was exported, what was measured, and how long it took."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in [*_description(bundle), *_measurements(bundle)]:
+        table.add_row(Text(name), Text(value))
+    console = Console()
+    console.print(table)
+    console.print(Text(f"Exported to {bundle.path} in {seconds:.1f} s"), soft_wrap=True)
+
+
+def _description(bundle: "Bundle") -> Iterator[tuple[str, str]]:
+    manifest = bundle.manifest
+    source, decided_by = manifest.source, manifest.source["decided_by"]
+    kind = f"{source['format']}, {source['parameters']:,} parameters"
+    yield "source", f"{source['checkpoint']} ({kind})"
+    if source["widened_to_float32"]:
+        yield "widened", f"{source['widened_to_float32']} 16-bit tensors to float32, exactly"
+    yield "model", f"{_size(manifest.sizes[bundle.model_path.name])}, {manifest.precision}"
+    casing = "lowercased" if manifest.do_lower_case else "cased"
+    yield "texts", f"{casing} (by {decided_by['do_lower_case']})"
+    yield "length", f"{manifest.max_length} tokens (by {decided_by['max_length']})"
+    others = "".join(f", {name}" for name in manifest.outputs[1:])
+    yield "outputs", f"{manifest.default_output} (default){others}"
+    if manifest.labels is not None:
+        yield "labels", ", ".join(manifest.labels)
+
+
+def _size(n_bytes: int) -> str:
+    if n_bytes < _MEGABYTE:
+        return f"{n_bytes / 1000:.1f} kB"
+    return f"{n_bytes / _MEGABYTE:.1f} MB"
+
+
+def _measurements(bundle: "Bundle") -> Iterator[tuple[str, str]]:
+    parity = bundle.manifest.parity
+    yield (
+        "compared",
+        f"{parity['inputs']:,} inputs in {parity['batches']} batches, 1 to {parity['longest']} "
+        f"tokens, with {parity['reference']}",
+    )
+    for name, difference in parity["max_abs_difference"].items():
+        yield name, f"differs by {difference:.1e} at most (limit {parity['limits'][name]:.1e})"
+    if "label_agreement" in parity:
+        yield "labels agree", f"{parity['label_agreement']:.2%}"

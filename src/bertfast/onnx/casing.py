@@ -1,0 +1,86 @@
+"""Decides whether a model's texts are lowercased, and says by what."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bertfast.errors import ExportError
+
+_BRACKETED = re.compile(r"(##)?[\[<].*[\]>]")  # [UNK], [unused7], <S>: in uncased ones too
+_CAPITAL = re.compile(r"[A-Z]")
+_ASK = "pass --do-lower-case or --cased"
+
+# Settings of Hugging Face's tokenizers under which they differ from the original: key, and the
+# values under which they do not.
+_TOKENIZERS = ("BertTokenizer", "BertTokenizerFast", "TokenizersBackend")
+
+
+def decide_do_lower_case(
+    given: bool | None,
+    tokenizer_config: Mapping[str, Any],
+    model_name: str,
+    vocab: Iterable[str],
+) -> tuple[bool, str]:
+    """Return `do_lower_case` and what decided it.
+
+    In this order: the caller; Hugging Face's tokenizer_config.json; "cased" or "uncased" in the
+    name of the model's directory; the vocabulary: an uncased one has no capital letters.
+
+    Raises:
+        ExportError: the directory's name and the vocabulary contradict each other.
+    """
+    if given is not None:
+        return given, "the caller"
+    stated = tokenizer_config.get("do_lower_case")
+    if isinstance(stated, bool):
+        return stated, "tokenizer_config.json"
+    capitalised = first_capitalised(vocab)
+    lowered = model_name.lower()
+    if "cased" not in lowered:
+        return capitalised is None, "the vocabulary"
+    by_name = "uncased" in lowered
+    if by_name and capitalised is not None:
+        raise ExportError(
+            f"the directory {model_name!r} says uncased, but the vocabulary has "
+            f"{capitalised!r}; {_ASK}"
+        )
+    if not by_name and capitalised is None:
+        raise ExportError(
+            f"the directory {model_name!r} says cased, but the vocabulary has no capital "
+            f"letter; {_ASK}"
+        )
+    return by_name, "the directory's name"
+
+
+def first_capitalised(vocab: Iterable[str]) -> str | None:
+    """Return the first token with a capital ASCII letter, markers such as [CLS] aside.
+
+    >>> first_capitalised(["[CLS]", "<S>", "paris", "##S"])
+    '##S'
+    """
+    return next(
+        (token for token in vocab if _CAPITAL.search(token) and not _BRACKETED.fullmatch(token)),
+        None,
+    )
+
+
+def check_tokenizer_config(values: Mapping[str, Any], do_lower_case: bool) -> None:
+    """Refuse tokenizer settings that the original's tokenizer does not have.
+
+    Raises:
+        ExportError: the model was trained on other tokens than ours would be.
+    """
+    kind = values.get("tokenizer_class")
+    if kind is not None and kind not in _TOKENIZERS:
+        raise ExportError(f"tokenizer_config.json asks for {kind}, which is not BERT's WordPiece")
+    if values.get("tokenize_chinese_chars") is False:
+        raise ExportError(
+            "tokenizer_config.json has tokenize_chinese_chars false; BERT's tokenizer always "
+            "splits Chinese characters"
+        )
+    strip_accents = values.get("strip_accents")
+    if strip_accents is not None and bool(strip_accents) != do_lower_case:
+        raise ExportError(
+            f"tokenizer_config.json has strip_accents {strip_accents!r} with do_lower_case "
+            f"{do_lower_case}; BERT's tokenizer strips accents exactly when it lowercases"
+        )
