@@ -119,6 +119,7 @@ def having(key: str, value: object) -> Callable[[dict[str, Any]], object]:
     return lambda values: values | {key: value}
 
 
+WRONG_VALUES: tuple[object, ...] = (1.5, [[]], {"a": []})
 KEYS = [field.name for field in dataclasses.fields(Manifest)]
 
 
@@ -134,7 +135,7 @@ def test_bundle_manifest_without_a_key_is_refused(folder: Path, key: str) -> Non
     [
         (key, value)
         for key in KEYS
-        for value in (1.5, [[]], {"a": []})
+        for value in WRONG_VALUES
         if not (key in ("parity", "source") and isinstance(value, dict))  # any object will do
     ],
 )

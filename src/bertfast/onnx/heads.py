@@ -34,7 +34,7 @@ def choose_outputs(
     if POOLER_OUTPUTS & set(given) and not has_pooler(variables):
         raise ExportError(
             "the checkpoint has no bert/pooler, so it cannot give "
-            f"{', '.join(POOLER_OUTPUTS & set(given))}; choose mean_embedding or sequence_output"
+            f"{', '.join(name for name in given if name in POOLER_OUTPUTS)}; choose mean_embedding or sequence_output"
         )
     if CLASSIFIER_OUTPUTS & set(given):
         _check_classifier(source, variables)
