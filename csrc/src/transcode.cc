@@ -55,25 +55,31 @@ std::uint8_t* transcode_units(const Unit* next, std::size_t length, std::uint8_t
   return out;
 }
 
-// The length of the ASCII beginning of `data`, in whole blocks of 16 bytes.
-std::size_t ascii_blocks(const std::uint8_t* data, std::size_t length) {
-  std::size_t n = 0;
-  for (; n + 16 <= length; n += 16) {
-    std::uint64_t words[2];
-    std::memcpy(words, data + n, 16);
-    if (((words[0] | words[1]) & 0x8080808080808080u) != 0) break;
-  }
-  return n;
+bool is_ascii_block(const std::uint8_t* data) {
+  std::uint64_t words[2];
+  std::memcpy(words, data, sizeof(words));
+  return ((words[0] | words[1]) & 0x8080808080808080u) == 0;
 }
 
-std::uint8_t* transcode_utf8(const std::uint8_t* data, std::size_t length,
-                             std::uint8_t* out) {
-  const std::size_t ascii = ascii_blocks(data, length);
-  std::memcpy(out, data, ascii);
-  out += ascii;
-  Utf8Reader reader(data + ascii, length - ascii);
-  CodePoint code_point;
-  while (reader.next(&code_point)) out = write(code_point, out);
+// Whole blocks of ASCII are copied; of other blocks each character, if it is valid.
+std::uint8_t* transcode_utf8(const std::uint8_t* next, std::size_t length, std::uint8_t* out) {
+  constexpr std::ptrdiff_t kBlock = 16;
+  const std::uint8_t* end = next + length;
+  while (next != end) {
+    if (end - next >= kBlock && is_ascii_block(next)) {
+      std::memcpy(out, next, kBlock);
+      next += kBlock;
+      out += kBlock;
+      continue;
+    }
+    const std::uint8_t* block_end = end - next > kBlock ? next + kBlock : end;
+    Utf8Reader reader(next, static_cast<std::size_t>(end - next));
+    CodePoint code_point;
+    while (reader.position() < block_end && reader.next(&code_point)) {
+      out = write(code_point, out);
+    }
+    next = reader.position();
+  }
   return out;
 }
 

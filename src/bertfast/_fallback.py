@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertfast import reference
+from bertfast._native import ArrowTexts
 from bertfast.errors import InputError
 from bertfast.vocab import UNK_TOKEN
 
@@ -46,14 +47,18 @@ class ReferenceCore:
         return ids
 
     def encode_batch(
-        self, texts: Sequence[str | bytes], limit: int, num_threads: int, with_offsets: bool
+        self,
+        texts: Sequence[str | bytes] | ArrowTexts,
+        limit: int,
+        num_threads: int,
+        with_offsets: bool,
     ) -> Ragged:
         """Encode each text: ids int32 [n], row offsets int64 [rows + 1], offsets int32 [n, 2]."""
         del num_threads  # the interpreter's lock allows one
         ids: list[int] = []
         spans: list[tuple[int, int]] = []
         row_offsets = [0]
-        for row, text in enumerate(texts):
+        for row, text in enumerate(texts.as_list() if isinstance(texts, ArrowTexts) else texts):
             if not isinstance(text, str | bytes):
                 raise InputError(f"row {row}: expected str or bytes, got {type(text).__name__}")
             if with_offsets:

@@ -10,13 +10,22 @@ UNICODE_VERSION: str
 _Ints = NDArray[np.int32]
 _Longs = NDArray[np.int64]
 
+class ArrowTexts:
+    def __init__(self, source: object) -> None: ...
+    def __len__(self) -> int: ...
+    def as_list(self) -> list[bytes]: ...
+
 class Core:
     def __init__(self, vocab: dict[str, int], unk_id: int, do_lower_case: bool) -> None: ...
     def encode_one(
         self, text: str | bytes, limit: int, specials: tuple[int, int] | None
     ) -> list[int]: ...
     def encode_batch(
-        self, texts: tuple[str | bytes, ...], limit: int, num_threads: int, with_offsets: bool
+        self,
+        texts: tuple[str | bytes, ...] | ArrowTexts,
+        limit: int,
+        num_threads: int,
+        with_offsets: bool,
     ) -> tuple[_Ints, _Longs, _Ints | None]: ...
 
 def pack_ragged(

@@ -14,6 +14,7 @@ import numpy as np
 from bertfast.errors import InputError
 
 cdef extern from "Python.h":
+    void* PyCapsule_GetPointer(object capsule, const char* name) except NULL
     int PyUnicode_KIND(object text)
     bint PyUnicode_IS_ASCII(object text)
     void* PyUnicode_DATA(object text)
@@ -27,6 +28,22 @@ cdef extern from "bertfast/text.h" namespace "bertfast" nogil:
         const void* data
         size_t length
         TextKind kind
+
+cdef extern from "bertfast/arrow.h" nogil:
+    cdef struct ArrowSchema:
+        const char* format
+        void (*release)(ArrowSchema*) noexcept
+    cdef struct ArrowArray:
+        void (*release)(ArrowArray*) noexcept
+    cdef struct ArrowArrayStream:
+        int (*get_schema)(ArrowArrayStream*, ArrowSchema*) noexcept
+        int (*get_next)(ArrowArrayStream*, ArrowArray*) noexcept
+        const char* (*get_last_error)(ArrowArrayStream*) noexcept
+
+cdef extern from "bertfast/arrow.h" namespace "bertfast" nogil:
+    bint is_arrow_text(const ArrowSchema& schema)
+    int64_t append_arrow_texts(
+        const ArrowSchema& schema, const ArrowArray& array, vector[Text]* texts) except +
 
 cdef extern from "bertfast/unicode.h" namespace "bertfast" nogil:
     const char* unicode_version()
@@ -150,6 +167,74 @@ cdef object take_ints(int32_t* data, size_t length):
     return np.frombuffer(owner, np.int32)
 
 
+cdef class ArrowTexts:
+    """The texts of an Arrow string array or stream of them, in the memory that it owns."""
+
+    cdef vector[Text] views
+    cdef vector[ArrowArray] arrays  # of a stream, ours to release
+    cdef object capsules
+
+    def __cinit__(self, object source):
+        if hasattr(source, "__arrow_c_array__"):
+            self.capsules = source.__arrow_c_array__()
+            self.read_array()
+        else:
+            self.capsules = source.__arrow_c_stream__()
+            self.read_stream()
+
+    def __dealloc__(self):
+        for i in range(self.arrays.size()):
+            if self.arrays[i].release != NULL:
+                self.arrays[i].release(&self.arrays[i])
+
+    def __len__(self):
+        return self.views.size()
+
+    def as_list(self):
+        """Return the texts as a list of bytes."""
+        return [
+            (<const char*>self.views[i].data)[:self.views[i].length] if self.views[i].length else b""
+            for i in range(self.views.size())
+        ]
+
+    cdef read_array(self):
+        schema, array = self.capsules
+        self.append(
+            <ArrowSchema*>PyCapsule_GetPointer(schema, b"arrow_schema"),
+            <ArrowArray*>PyCapsule_GetPointer(array, b"arrow_array"))
+
+    cdef read_stream(self):
+        cdef ArrowArrayStream* stream = <ArrowArrayStream*>PyCapsule_GetPointer(
+            self.capsules, b"arrow_array_stream")
+        cdef ArrowSchema schema
+        cdef ArrowArray array
+        check_arrow(stream, stream.get_schema(stream, &schema))
+        try:
+            while True:
+                check_arrow(stream, stream.get_next(stream, &array))
+                if array.release == NULL:
+                    return
+                self.arrays.push_back(array)
+                self.append(&schema, &self.arrays.back())
+        finally:
+            schema.release(&schema)
+
+    cdef append(self, const ArrowSchema* schema, const ArrowArray* array):
+        if not is_arrow_text(schema[0]):
+            raise InputError(
+                f"expected an Arrow array of strings, got the Arrow format "
+                f"{schema.format.decode()!r}; cast it to string")
+        if append_arrow_texts(schema[0], array[0], &self.views) >= 0:
+            raise InputError(f"row {self.views.size()}: expected str or bytes, got null")
+
+
+cdef check_arrow(ArrowArrayStream* stream, int code):
+    if code != 0:
+        message = stream.get_last_error(stream)
+        reason = (<bytes>message).decode() if message != NULL else f"error {code}"
+        raise InputError(f"cannot read the Arrow stream: {reason}")
+
+
 cdef class Core:
     """The native tokenizer of one vocabulary. Immutable, thread-safe, fork-safe."""
 
@@ -202,12 +287,16 @@ cdef class Core:
             put(result, i + first, value)
         return result
 
-    def encode_batch(self, tuple texts, Py_ssize_t limit, int num_threads, bint with_offsets):
+    def encode_batch(self, object texts, Py_ssize_t limit, int num_threads, bint with_offsets):
         """Encode every text, without special tokens.
 
         Returns ids int32 [n], row offsets int64 [rows + 1], and int32 [n, 2] or None.
         """
-        cdef vector[Text] views = view_texts(texts, with_offsets)
+        cdef vector[Text] views
+        if isinstance(texts, ArrowTexts):
+            views = (<ArrowTexts>texts).views
+        else:
+            views = view_texts(texts, with_offsets)
         offsets = np.zeros(len(texts) + 1, np.int64)
         cdef int64_t[::1] row_offsets = offsets
         cdef int64_t* row_ends = &row_offsets[0] + 1

@@ -200,7 +200,8 @@ class Tokenizer:
         """Encode texts, or pairs of texts, into padded arrays.
 
         Args:
-            texts: any iterable of str or bytes (one str alone is refused).
+            texts: any iterable of str or bytes (one str alone is refused), or an Arrow string
+                array, chunked or not, which is read in place.
             text_pair: as many second texts.
             max_length: tokens a row at most, special ones included.
             truncation: False makes a row longer than `max_length` an error.
@@ -349,7 +350,9 @@ def _make_core(vocab: dict[str, int], do_lower_case: bool) -> Any:
     return ReferenceCore(vocab, vocab[UNK_TOKEN], do_lower_case)
 
 
-def _as_texts(texts: Texts) -> tuple[Text, ...]:
+def _as_texts(texts: Texts) -> tuple[Text, ...] | _native.ArrowTexts:
+    if hasattr(texts, "__arrow_c_array__") or hasattr(texts, "__arrow_c_stream__"):
+        return _native.ArrowTexts(texts)
     if isinstance(texts, str | bytes):
         raise InputError("expected a list of texts, got one text; pass [text], or use encode()")
     if isinstance(texts, list | tuple):

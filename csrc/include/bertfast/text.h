@@ -65,6 +65,8 @@ class Utf8Reader {
 
   bool next(CodePoint* code_point);
   std::int64_t index() const { return index_; }
+  // The first byte not read.
+  const std::uint8_t* position() const { return next_; }
 
  private:
   // Reads the sequence after `lead`; false, with the invalid part skipped, if it is
