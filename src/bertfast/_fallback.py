@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertfast import reference
-from bertfast._native import ArrowTexts
+from bertfast._native import TextViews
 from bertfast.errors import InputError
 from bertfast.vocab import UNK_TOKEN
 
@@ -48,7 +48,7 @@ class ReferenceCore:
 
     def encode_batch(
         self,
-        texts: Sequence[str | bytes] | ArrowTexts,
+        texts: Sequence[str | bytes] | TextViews,
         limit: int,
         num_threads: int,
         with_offsets: bool,
@@ -58,7 +58,7 @@ class ReferenceCore:
         ids: list[int] = []
         spans: list[tuple[int, int]] = []
         row_offsets = [0]
-        for row, text in enumerate(texts.as_list() if isinstance(texts, ArrowTexts) else texts):
+        for row, text in enumerate(texts.as_list() if isinstance(texts, TextViews) else texts):
             if not isinstance(text, str | bytes):
                 raise InputError(f"row {row}: expected str or bytes, got {type(text).__name__}")
             if with_offsets:

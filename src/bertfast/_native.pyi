@@ -10,10 +10,15 @@ UNICODE_VERSION: str
 _Ints = NDArray[np.int32]
 _Longs = NDArray[np.int64]
 
-class ArrowTexts:
-    def __init__(self, source: object) -> None: ...
+class TextViews:
     def __len__(self) -> int: ...
     def as_list(self) -> list[bytes]: ...
+
+class ArrowTexts(TextViews):
+    def __init__(self, source: object) -> None: ...
+
+class FileTexts(TextViews):
+    def __init__(self, buffers: list[Any], by_line: bool) -> None: ...
 
 class Core:
     def __init__(self, vocab: dict[str, int], unk_id: int, do_lower_case: bool) -> None: ...
@@ -22,7 +27,7 @@ class Core:
     ) -> list[int]: ...
     def encode_batch(
         self,
-        texts: tuple[str | bytes, ...] | ArrowTexts,
+        texts: tuple[str | bytes, ...] | TextViews,
         limit: int,
         num_threads: int,
         with_offsets: bool,

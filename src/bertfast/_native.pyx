@@ -45,6 +45,9 @@ cdef extern from "bertfast/arrow.h" namespace "bertfast" nogil:
     int64_t append_arrow_texts(
         const ArrowSchema& schema, const ArrowArray& array, vector[Text]* texts) except +
 
+cdef extern from "bertfast/lines.h" namespace "bertfast" nogil:
+    void append_lines(const unsigned char* bytes, size_t n, vector[Text]* texts) except +
+
 cdef extern from "bertfast/unicode.h" namespace "bertfast" nogil:
     const char* unicode_version()
 
@@ -167,10 +170,46 @@ cdef object take_ints(int32_t* data, size_t length):
     return np.frombuffer(owner, np.int32)
 
 
-cdef class ArrowTexts:
-    """The texts of an Arrow string array or stream of them, in the memory that it owns."""
+cdef class TextViews:
+    """Texts in memory that somebody else owns and this object keeps alive."""
 
     cdef vector[Text] views
+
+    def __len__(self):
+        return self.views.size()
+
+    def as_list(self):
+        """Return the texts as a list of bytes."""
+        return [
+            (<const char*>self.views[i].data)[:self.views[i].length] if self.views[i].length else b""
+            for i in range(self.views.size())
+        ]
+
+
+cdef class FileTexts(TextViews):
+    """The lines of some buffers, such as mapped files, or each buffer as one text."""
+
+    cdef list memories
+
+    def __cinit__(self, list buffers, bint by_line):
+        cdef const unsigned char[::1] memory
+        cdef Text text
+        self.memories = []
+        for buffer in buffers:
+            memory = buffer
+            self.memories.append(memory)
+            text.data = &memory[0] if memory.shape[0] else NULL
+            text.length = <size_t>memory.shape[0]
+            text.kind = TextKind.kUtf8
+            if not by_line:
+                self.views.push_back(text)
+            elif text.length > 0:
+                append_lines(&memory[0], text.length, &self.views)
+
+
+cdef class ArrowTexts(TextViews):
+    """The texts of an Arrow string array or stream of them."""
+
     cdef vector[ArrowArray] arrays  # of a stream, ours to release
     cdef object capsules
 
@@ -186,16 +225,6 @@ cdef class ArrowTexts:
         for i in range(self.arrays.size()):
             if self.arrays[i].release != NULL:
                 self.arrays[i].release(&self.arrays[i])
-
-    def __len__(self):
-        return self.views.size()
-
-    def as_list(self):
-        """Return the texts as a list of bytes."""
-        return [
-            (<const char*>self.views[i].data)[:self.views[i].length] if self.views[i].length else b""
-            for i in range(self.views.size())
-        ]
 
     cdef read_array(self):
         schema, array = self.capsules
@@ -293,8 +322,8 @@ cdef class Core:
         Returns ids int32 [n], row offsets int64 [rows + 1], and int32 [n, 2] or None.
         """
         cdef vector[Text] views
-        if isinstance(texts, ArrowTexts):
-            views = (<ArrowTexts>texts).views
+        if isinstance(texts, TextViews):
+            views = (<TextViews>texts).views
         else:
             views = view_texts(texts, with_offsets)
         offsets = np.zeros(len(texts) + 1, np.int64)

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from bertfast import _native
 from bertfast.encoding import Encoding
 from bertfast.errors import InputError, UnknownTokenError, VocabError
+from bertfast.files import map_file
 from bertfast.packing import Plan, check_max_length, plan_rows, plan_windows
 from bertfast.vocab import CLS_TOKEN, PAD_ID, SEP_TOKEN, UNK_TOKEN, VocabSource, as_vocab
 
@@ -182,6 +183,38 @@ class Tokenizer:
         )
         return ids, offsets
 
+    def encode_files(
+        self,
+        paths: Iterable[str | PathLike[str]],
+        *,
+        by: Literal["line", "file"] = "line",
+        add_special_tokens: bool = True,
+        max_length: int | None = None,
+        num_threads: int | None = None,
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Encode files of UTF-8 text, mapped into memory, without making Python strings.
+
+        Args:
+            paths: the files, encoded one behind the other.
+            by: a row for each line (ended by a line feed), or for each file.
+            add_special_tokens, max_length, num_threads: as in `encode_ragged`.
+
+        Returns:
+            ids int32 [n] and offsets int64 [rows + 1], as `encode_ragged`.
+
+        Raises:
+            InputError: a file cannot be read, or an option is wrong.
+        """
+        if by not in ("line", "file"):
+            raise InputError(f"by is 'line' or 'file', got {by!r}")
+        texts: Any = _native.FileTexts([map_file(path) for path in paths], by == "line")
+        return self.encode_ragged(
+            texts,
+            add_special_tokens=add_special_tokens,
+            max_length=max_length,
+            num_threads=num_threads,
+        )
+
     def __call__(
         self,
         texts: Texts,
@@ -350,7 +383,9 @@ def _make_core(vocab: dict[str, int], do_lower_case: bool) -> Any:
     return ReferenceCore(vocab, vocab[UNK_TOKEN], do_lower_case)
 
 
-def _as_texts(texts: Texts) -> tuple[Text, ...] | _native.ArrowTexts:
+def _as_texts(texts: Texts) -> tuple[Text, ...] | _native.TextViews:
+    if isinstance(texts, _native.TextViews):
+        return texts
     if hasattr(texts, "__arrow_c_array__") or hasattr(texts, "__arrow_c_stream__"):
         return _native.ArrowTexts(texts)
     if isinstance(texts, str | bytes):
