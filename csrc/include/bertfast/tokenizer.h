@@ -49,7 +49,10 @@ class Tokenizer {
   void encode_batch(const std::vector<Text>& texts, std::size_t limit, int n_threads,
                     IdBuffer* out, std::int64_t* row_ends) const;
 
-  WorkspacePool* workspaces() const { return &workspaces_; }
+  // The same for rows [begin, end) on the calling thread.
+  void encode_rows(const std::vector<Text>& texts, std::size_t limit, std::size_t begin,
+                   std::size_t end, IdBuffer* out, std::int64_t* row_ends) const;
+
   const CharMap& char_map() const { return char_map_; }
   const PieceTrie& trie() const { return trie_; }
   const Alphabet& alphabet() const { return alphabet_; }
