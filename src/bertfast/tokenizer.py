@@ -168,7 +168,7 @@ class Tokenizer:
         """
         check_max_length(max_length, pair=text_pair is not None, special=add_special_tokens)
         ids_a, rows_a, _ = self._encode_side(texts, max_length, num_threads, False)
-        if text_pair is None and not add_special_tokens:
+        if text_pair is None and not add_special_tokens and max_length is None:
             return ids_a, rows_a
         ids_b, rows_b = ids_a, None
         if text_pair is not None:
@@ -393,10 +393,11 @@ def _as_texts(texts: Texts) -> tuple[Text, ...] | _native.TextViews:
     if isinstance(texts, list | tuple):
         return tuple(texts)  # a private copy: the caller's list may change while we read
     try:
-        return tuple(texts)
+        iterator = iter(texts)
     except TypeError:
         given = type(texts).__name__
         raise InputError(f"expected an iterable of texts, got {given}") from None
+    return tuple(iterator)
 
 
 def _thread_count(num_threads: int | None) -> int:

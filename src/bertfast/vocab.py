@@ -65,6 +65,8 @@ def as_vocab(source: VocabSource) -> dict[str, int]:
             f"got {type(source).__name__}"
         )
     _check_types(vocab, name)
+    if len(set(vocab.values())) < len(vocab):
+        raise VocabError(f"vocabulary {name!r} gives one id to several tokens")
     missing = [token for token in (UNK_TOKEN, CLS_TOKEN, SEP_TOKEN) if token not in vocab]
     if missing:
         raise VocabError(f"vocabulary {name!r} has no {' and no '.join(missing)}; BERT needs them")
