@@ -45,7 +45,7 @@ def test_real_peer_gives_the_ids_of_plain_text(installed_peer: Peer, setup: Setu
     texts = [text for text in TEXTS if text and text.isascii()]
     ours, theirs = load(BERTFAST.adapter, setup), load(installed_peer.adapter, setup)
     assert theirs.rows(theirs.encode_batch(texts)) == ours.rows(ours.encode_batch(texts))
-    assert len(theirs.encode_one(texts[0])) > 0
+    assert theirs.encode_one(texts[0]) is not None
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -79,7 +79,7 @@ class PieceTrie {
   friend class PieceTrieBuilder;
 
   std::vector<Node> nodes_;
-  std::vector<std::int32_t> ids_;  // of the piece that ends at a node
+  std::vector<std::int32_t> ids_;           // of the piece that ends at a node
   std::vector<std::int32_t> words_of_one_;  // by symbol
 };
 

@@ -63,8 +63,8 @@ class WordEncoder {
     push_alone(symbol, source);
   }
 
-  // Takes an ideograph, which is a word of its own, and those that `reader` has behind it, until
-  // `out` holds `full_size` ids.
+  // Takes an ideograph, which is a word of its own, and those that `reader` has behind
+  // it, until `out` holds `full_size` ids.
   template <class Reader>
   void add_ideographs(const CharMap& map, Symbol first, std::size_t full_size,
                       Reader* reader) {
