@@ -47,6 +47,8 @@ def test_rates_are_in_megabytes_a_second() -> None:
     assert rates.cpu.median == 3.0
     assert rates.wall.median == 1.5
     assert (rates.cpu.q1, rates.cpu.q3) == (2.0, 4.5)
+    assert rates.fair(1) == rates.cpu
+    assert rates.fair(2) == rates.wall
 
 
 @pytest.fixture

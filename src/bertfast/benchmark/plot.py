@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bertfast.benchmark.results import CorpusResult, Rates, Report
+from bertfast.benchmark.results import CorpusResult, Report
 from bertfast.errors import MissingDependencyError
 
 _WARM_COLOUR = "#1f5fa8"
@@ -25,13 +25,14 @@ def check_can_plot() -> None:
 
 
 def plot_report(report: Report, path: Path) -> None:
-    """Write a PNG of the rates by CPU time.
+    """Write a PNG of the rates: by CPU time, or by wall time if there are several threads.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
     check_can_plot()
     figure_class = import_module("matplotlib.figure").Figure
+    n_threads = report.settings["threads"]
     n_bars = sum(len(corpus.competitors) for corpus in report.corpora)
     n_panels = len(report.corpora)
     size = (8.5, 0.6 * n_panels + 0.36 * n_bars + 0.7)
@@ -39,14 +40,14 @@ def plot_report(report: Report, path: Path) -> None:
     heights = [len(corpus.competitors) for corpus in report.corpora]
     panels = figure.subplots(n_panels, 1, squeeze=False, height_ratios=heights)
     for corpus, panel in zip(report.corpora, panels[:, 0], strict=True):
-        _draw_panel(panel, corpus)
+        _draw_panel(panel, corpus, n_threads)
     panels[0, 0].legend(loc="lower right", frameon=False)
-    threads = "one thread" if report.settings["threads"] == 1 else "several threads"
-    panels[-1, 0].set_xlabel(f"MB/s of UTF-8 by CPU time, {threads}, {report.machine['cpu']}")
+    measured = "CPU time, 1 thread" if n_threads == 1 else f"wall time, {n_threads} threads"
+    panels[-1, 0].set_xlabel(f"MB/s of UTF-8 by {measured}, {report.machine['cpu']}")
     figure.savefig(path, format="png", dpi=_DPI)
 
 
-def _draw_panel(panel: Any, corpus: CorpusResult) -> None:
+def _draw_panel(panel: Any, corpus: CorpusResult, n_threads: int) -> None:
     names = [result.name for result in corpus.competitors]
     series = (
         ("warm", _WARM_COLOUR, -1, [result.warm for result in corpus.competitors]),
@@ -54,7 +55,7 @@ def _draw_panel(panel: Any, corpus: CorpusResult) -> None:
     )
     for label, colour, side, rates in series:
         places = [index + side * _BAR_HEIGHT / 2 for index in range(len(names))]
-        widths = [_median(rate) for rate in rates]
+        widths = [rate.fair(n_threads).median if rate else 0.0 for rate in rates]
         bars = panel.barh(places, widths, _BAR_HEIGHT, color=colour, label=label)
         labels = [f"{width:.0f}" if width >= 10 else f"{width:.1f}" for width in widths]
         panel.bar_label(bars, labels, padding=3, fontsize=8)
@@ -63,7 +64,3 @@ def _draw_panel(panel: Any, corpus: CorpusResult) -> None:
     panel.margins(x=0.12)
     panel.spines[["top", "right"]].set_visible(False)
     panel.set_title(corpus.name, loc="left", fontsize=10, fontweight="bold")
-
-
-def _median(rates: Rates | None) -> float:
-    return rates.cpu.median if rates is not None else 0.0

@@ -7,14 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bertfast.benchmark.measurement import Spread
-from bertfast.benchmark.peers import BERTFAST
-from bertfast.benchmark.results import (
-    CaseResult,
-    CompetitorResult,
-    CorpusResult,
-    Rates,
-    Report,
-)
+from bertfast.benchmark.results import CaseResult, CorpusResult, Rates, Report
 
 _PLAIN_WIDTH = 132  # columns where the output is no terminal
 
@@ -26,7 +19,7 @@ def print_report(report: Report) -> None:
         console.print(Text(line), soft_wrap=True)
     for corpus in report.corpora:
         console.print()
-        console.print(_corpus_table(corpus))
+        console.print(_corpus_table(corpus, report.settings["threads"]))
         for line in _notes(corpus):
             console.print(Text(line), soft_wrap=True)
     if report.cases:
@@ -52,7 +45,7 @@ def _heading(report: Report) -> list[str]:
     ]
 
 
-def _corpus_table(corpus: CorpusResult) -> Table:
+def _corpus_table(corpus: CorpusResult, n_threads: int) -> Table:
     size = f"{corpus.n_bytes / 1e6:.1f} MB in {corpus.n_texts:,} texts"
     table = Table(title=f"{corpus.name}: {size}", title_justify="left", title_style="bold")
     table.add_column("tokenizer")
@@ -66,18 +59,18 @@ def _corpus_table(corpus: CorpusResult) -> Table:
         table.add_row(
             result.name,
             f"{result.n_different:,}",
-            *_rate_cells(result.warm, best.warm, result),
-            *_rate_cells(result.first_pass, best.first_pass, result),
+            *_rate_cells(result.warm, best.warm, n_threads),
+            *_rate_cells(result.first_pass, best.first_pass, n_threads),
         )
     return table
 
 
-def _rate_cells(rates: Rates | None, best: Rates | None, result: CompetitorResult) -> list[str]:
+def _rate_cells(rates: Rates | None, best: Rates | None, n_threads: int) -> list[str]:
     if rates is None:
         return ["-", "-", ""]
     ratio = ""
-    if best is not None and result.name != BERTFAST.name:
-        ratio = f"x {best.cpu.median / rates.cpu.median:.1f}"
+    if best is not None and best is not rates:
+        ratio = f"x {best.fair(n_threads).median / rates.fair(n_threads).median:.1f}"
     return [_spread(rates.cpu), _figure(rates.wall.median), ratio]
 
 

@@ -24,6 +24,10 @@ class Rates:
             wall=Spread.of([_rate(n_bytes, sample.wall_seconds) for sample in samples]),
         )
 
+    def fair(self, n_threads: int) -> Spread:
+        """Return the rate to compare by: several threads spend CPU time to save time."""
+        return self.cpu if n_threads == 1 else self.wall
+
 
 def _rate(n_bytes: int, seconds: float) -> float:
     return n_bytes / 1e6 / max(seconds, 1e-9)
