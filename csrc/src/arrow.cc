@@ -18,7 +18,8 @@ Text text_at(const ArrowArray& array, std::int64_t index) {
   return utf8(bytes + offsets[index], offsets[index + 1] - offsets[index]);
 }
 
-// Buffers: validity, views, then bytes in as many buffers as the views name. A view is 16 bytes:
+// Buffers: validity, views, then bytes in as many buffers as the views name. A view is
+// 16 bytes:
 //   | length | up to 12 bytes                |
 //   | length | first 4 | buffer | offset     |   if longer
 Text view_at(const ArrowArray& array, std::int64_t index) {

@@ -3,11 +3,10 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <exception>
-#include <memory>
 #include <thread>
 
 #include "bertfast/batch_encoder.h"
+#include "bertfast/parallel.h"
 #include "bertfast/special_tokens.h"
 #include "bertfast/text_encoder.h"
 
@@ -114,34 +113,6 @@ std::size_t total_bytes(const std::vector<Text>& texts) {
   return total;
 }
 
-// Rows [begin, end) of a batch, encoded by one thread.
-struct Share {
-  Share(std::size_t begin_row, std::size_t end_row, bool with_spans)
-      : begin(begin_row), end(end_row), out(with_spans) {}
-  std::size_t begin;
-  std::size_t end;
-  IdBuffer out;
-  std::exception_ptr error;
-};
-
-// Cuts the rows into at most `n` runs of about equal bytes.
-std::vector<std::unique_ptr<Share>> make_shares(const std::vector<Text>& texts,
-                                                std::size_t n, bool with_spans) {
-  std::vector<std::unique_ptr<Share>> shares;
-  const std::size_t wanted = total_bytes(texts) / n + 1;
-  std::size_t begin = 0;
-  std::size_t bytes = 0;
-  for (std::size_t row = 0; row < texts.size(); ++row) {
-    bytes += texts[row].n_bytes();
-    if (bytes >= wanted || row + 1 == texts.size()) {
-      shares.push_back(std::make_unique<Share>(begin, row + 1, with_spans));
-      begin = row + 1;
-      bytes = 0;
-    }
-  }
-  return shares;
-}
-
 // A guess that saves most of the growing: about as many as English has.
 std::size_t expected_ids(const std::vector<Text>& texts, std::size_t begin,
                          std::size_t end, std::size_t limit) {
@@ -157,46 +128,6 @@ std::vector<SpecialToken> make_special_tokens(const std::vector<VocabEntry>& ent
   for (const VocabEntry& entry : entries)
     tokens.push_back({code_points(entry.token), entry.id});
   return tokens;
-}
-
-// Encodes rows [begin, end) by the road that the tokenizer's special tokens ask for.
-void encode_in(const Tokenizer& tokenizer, const Text* texts, std::size_t limit,
-               std::size_t begin, std::size_t end, IdBuffer* out,
-               std::int64_t* row_ends) {
-  const WorkspacePool::Lease lease(tokenizer.workspaces());
-  if (tokenizer.special_tokens().empty()) {
-    BatchEncoder(tokenizer, limit, lease.get(), out)
-        .encode(texts, begin, end, row_ends);
-  } else {
-    SpecialTextEncoder(tokenizer, limit, lease.get(), out)
-        .encode(texts, begin, end, row_ends);
-  }
-}
-
-void encode_rows(const Tokenizer& tokenizer, const std::vector<Text>& texts,
-                 std::size_t limit, std::size_t begin, std::size_t end, IdBuffer* out,
-                 std::int64_t* row_ends) {
-  out->reserve_more(expected_ids(texts, begin, end, limit));
-  encode_in(tokenizer, texts.data(), limit, begin, end, out, row_ends);
-}
-
-void encode_share(const Tokenizer& tokenizer, const std::vector<Text>& texts,
-                  std::size_t limit, Share* share, std::int64_t* row_ends) noexcept {
-  try {
-    encode_rows(tokenizer, texts, limit, share->begin, share->end, &share->out,
-                row_ends);
-  } catch (...) {
-    share->error = std::current_exception();
-  }
-}
-
-// Appends a share's ids to `out` and makes its row ends count from the start of `out`.
-void append_share(Share* share, IdBuffer* out, std::int64_t* row_ends) {
-  if (share->error) std::rethrow_exception(share->error);
-  for (std::size_t row = share->begin; row < share->end; ++row) {
-    row_ends[row] += static_cast<std::int64_t>(out->size());
-  }
-  out->append(share->out);
 }
 
 }  // namespace
@@ -219,7 +150,7 @@ Tokenizer::Tokenizer(const CodePointStrings& tokens,
 
 void Tokenizer::encode(const Text& text, std::size_t limit, IdBuffer* out) const {
   std::int64_t row_end;
-  encode_in(*this, &text, limit, 0, 1, out, &row_end);
+  encode_in(&text, limit, 0, 1, out, &row_end);
 }
 
 void Tokenizer::encode_plainly(const Text& text, std::size_t limit,
@@ -242,28 +173,30 @@ void Tokenizer::encode_batch(const std::vector<Text>& texts, std::size_t limit,
     const auto processors = static_cast<std::size_t>(available_processors());
     n = std::min(processors, total_bytes(texts) / kMinBytesPerThread);
   }
-  if (n <= 1 || texts.size() <= 1) {
-    encode_rows(*this, texts, limit, 0, texts.size(), out, row_ends);
-    return;
+  if (n > 1 && texts.size() > 1) {
+    encode_parallel(*this, texts, limit, n, out, row_ends);
+  } else {
+    encode_rows(texts, limit, 0, texts.size(), out, row_ends);
   }
-  const auto shares = make_shares(texts, n, out->with_spans());
-  std::vector<std::thread> threads;
-  // A thread that cannot be started leaves its share to this one.
-  std::size_t started = 1;
-  try {
-    for (; started < shares.size(); ++started) {
-      Share* share = shares[started].get();
-      threads.emplace_back(
-          [=, &texts] { encode_share(*this, texts, limit, share, row_ends); });
-    }
-  } catch (const std::exception&) {
+}
+
+void Tokenizer::encode_rows(const std::vector<Text>& texts, std::size_t limit,
+                            std::size_t begin, std::size_t end, IdBuffer* out,
+                            std::int64_t* row_ends) const {
+  out->reserve_more(expected_ids(texts, begin, end, limit));
+  encode_in(texts.data(), limit, begin, end, out, row_ends);
+}
+
+void Tokenizer::encode_in(const Text* texts, std::size_t limit, std::size_t begin,
+                          std::size_t end, IdBuffer* out,
+                          std::int64_t* row_ends) const {
+  const WorkspacePool::Lease lease(&workspaces_);
+  if (special_tokens_.empty()) {
+    BatchEncoder(*this, limit, lease.get(), out).encode(texts, begin, end, row_ends);
+  } else {
+    SpecialTextEncoder(*this, limit, lease.get(), out)
+        .encode(texts, begin, end, row_ends);
   }
-  encode_share(*this, texts, limit, shares[0].get(), row_ends);
-  for (std::size_t i = started; i < shares.size(); ++i) {
-    encode_share(*this, texts, limit, shares[i].get(), row_ends);
-  }
-  for (std::thread& thread : threads) thread.join();
-  for (const auto& share : shares) append_share(share.get(), out, row_ends);
 }
 
 }  // namespace bertfast

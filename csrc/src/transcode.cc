@@ -62,7 +62,8 @@ bool is_ascii_block(const std::uint8_t* data) {
 }
 
 // Whole blocks of ASCII are copied; of other blocks each character, if it is valid.
-std::uint8_t* transcode_utf8(const std::uint8_t* next, std::size_t length, std::uint8_t* out) {
+std::uint8_t* transcode_utf8(const std::uint8_t* next, std::size_t length,
+                             std::uint8_t* out) {
   constexpr std::ptrdiff_t kBlock = 16;
   const std::uint8_t* end = next + length;
   while (next != end) {

@@ -29,10 +29,11 @@ def as_texts(texts: Texts) -> tuple[Text, ...] | _native.TextViews:
     if isinstance(texts, list | tuple):
         return tuple(texts)  # a private copy: the caller's list may change while we read
     try:
-        return tuple(texts)
+        iterator = iter(texts)
     except TypeError:
         given = type(texts).__name__
         raise InputError(f"expected an iterable of texts, got {given}") from None
+    return tuple(iterator)
 
 
 def thread_count(num_threads: int | None) -> int:

@@ -233,7 +233,7 @@ class Tokenizer:
         """
         check_max_length(max_length, pair=text_pair is not None, special=add_special_tokens)
         ids_a, rows_a, _ = self._encode_side(texts, max_length, num_threads, False)
-        if text_pair is None and not add_special_tokens:
+        if text_pair is None and not add_special_tokens and max_length is None:
             return ids_a, rows_a
         ids_b, rows_b = ids_a, None
         if text_pair is not None:

@@ -68,6 +68,8 @@ def as_vocab(source: VocabSource, *, name: str | None = None) -> dict[str, int]:
         )
     name = kind if name is None else name
     _check_types(vocab, name)
+    if len(set(vocab.values())) < len(vocab):
+        raise VocabError(f"vocabulary {name!r} gives one id to several tokens")
     missing = [token for token in (UNK_TOKEN, CLS_TOKEN, SEP_TOKEN) if token not in vocab]
     if missing:
         raise VocabError(f"vocabulary {name!r} has no {' and no '.join(missing)}; BERT needs them")

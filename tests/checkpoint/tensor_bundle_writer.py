@@ -129,12 +129,28 @@ def _copy(size: int, distance: int) -> bytes:
     return bytes([3 | (size - 1) << 2]) + struct.pack("<I", distance)
 
 
+def slice_field(extents: Sequence[tuple[int, int]]) -> bytes:
+    """Encode one slice of a partitioned variable; a length of -1 is the whole axis."""
+    encoded = b""
+    for start, length in extents:
+        extent = (field(1, start) if start else b"") + (field(2, length) if length >= 0 else b"")
+        encoded += field(1, extent)
+    return field(7, encoded)
+
+
 def table(
     entries: Sequence[tuple[bytes, bytes]], *, snappy: bool = False, block_entries: int = 10
 ) -> bytes:
     """Encode a table whose data blocks hold `block_entries` entries each."""
+    groups = [
+        entries[start : start + block_entries] for start in range(0, len(entries), block_entries)
+    ]
+    return raw_table([(group[-1][0], block(group)) for group in groups], snappy=snappy)
+
+
+def raw_table(blocks: Sequence[tuple[bytes, bytes]], *, snappy: bool = False) -> bytes:
+    """Encode a table of data blocks, each given by its last key and its content."""
     output = bytearray()
-    handles = []
 
     def append(content: bytes) -> bytes:
         stored = snappy_compress(content) if snappy else content
@@ -143,9 +159,7 @@ def table(
         output.extend(typed + struct.pack("<I", masked_crc32c(typed)))
         return handle
 
-    for start in range(0, len(entries), block_entries):
-        group = entries[start : start + block_entries]
-        handles.append((group[-1][0], append(block(group))))
+    handles = [(key, append(content)) for key, content in blocks]
     meta_handle, index_handle = append(block([])), append(block(handles))
     footer = (meta_handle + index_handle).ljust(40, b"\0") + _MAGIC
     return bytes(output) + footer

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bertfast.checkpoint import read_checkpoint
@@ -16,6 +18,8 @@ from tests.checkpoint.tensor_bundle_writer import (
     entry,
     field,
     header,
+    raw_table,
+    slice_field,
     table,
     varint,
     write_tensor_bundle,
@@ -70,6 +74,56 @@ def test_tensor_bundle_16_bit_floats_are_widened(tmp_path: Path) -> None:
     assert given["b"].tolist() == [1.0, -2.0, np.inf, np.float32(2.0**-133)]
     assert np.array_equal(given["h"], half.astype(np.float32))
     assert given["u"].dtype == np.uint16
+
+
+W_0_2 = b"\0w\0\x01\x01\x02\x80\x82\x80\x7f"  # w[0:2, :], as TensorFlow writes the key
+W_2_1 = b"\0w\0\x01\x01\x02\x82\x81\x80\x7f"  # w[2:3, :]
+
+
+def write_slices(folder: Path, whole: bytes, parts: list[tuple[bytes, list[int]]]) -> Path:
+    """Write float32 slices of `whole` bytes in all, one after the other, of the given shapes."""
+    data = np.arange(6, dtype=np.float32).tobytes()
+    entries = [(b"", header(1))]
+    at = 0
+    for key, shape in parts:
+        size = 4 * int(np.prod(shape))
+        crc = masked_crc32c(data[at : at + size])
+        entries.append((key, entry(1, shape, at, size, crc)))
+        at += size
+    (folder / "m.index").write_bytes(table([*entries, (b"w", whole)]))
+    (folder / "m.data-00000-of-00001").write_bytes(data)
+    return folder / "m"
+
+
+def partitioned(shape: list[int], *slices: list[tuple[int, int]]) -> bytes:
+    return entry(1, shape, 0, 0, 0) + b"".join(slice_field(extents) for extents in slices)
+
+
+def test_tensor_bundle_partitioned_variable_is_put_together(tmp_path: Path) -> None:
+    whole = partitioned([3, 2], [(2, 1), (0, -1)], [(0, 2), (0, -1)])
+    prefix = write_slices(tmp_path, whole, [(W_0_2, [2, 2]), (W_2_1, [1, 2])])
+    assert read_checkpoint(prefix)["w"].tolist() == [[0, 1], [2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("whole", "parts", "message"),
+    [
+        (partitioned([3, 2], [(0, 2), (0, -1)]), [], "is missing or malformed"),
+        (partitioned([3, 2], [(0, 2)]), [(W_0_2, [2, 2])], "is missing or malformed"),
+        (partitioned([3, 2], [(0, 2), (0, -1)]), [(W_0_2, [2, 2])], "do not add up"),
+        (partitioned([1 << 20] * 2, [(0, 2), (0, -1)]), [(W_0_2, [2, 2])], "do not add up"),
+        (
+            partitioned([2, 3], [(0, 2), (0, -1)], [(2, 1), (0, -1)]),
+            [(W_0_2, [2, 2]), (W_2_1, [1, 2])],
+            "does not fit its shape",
+        ),
+    ],
+)
+def test_tensor_bundle_slices_that_do_not_fit_are_refused(
+    tmp_path: Path, whole: bytes, parts: list[tuple[bytes, list[int]]], message: str
+) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        read_checkpoint(write_slices(tmp_path, whole, parts))
 
 
 def test_tensor_bundle_corrupt_tensors_are_all_named(tmp_path: Path) -> None:
@@ -197,6 +251,26 @@ def test_tensor_bundle_hostile_index_is_refused(
 ) -> None:
     with pytest.raises(CheckpointError, match=message):
         read_checkpoint(hostile(entries, tmp_path))
+
+
+@given(content=st.binary(max_size=40))
+def test_tensor_bundle_arbitrary_entries_never_crash(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    """Malformed messages behind valid checksums: refused, or an empty tensor."""
+    folder = tmp_path_factory.mktemp("hostile")
+    given = read_or_error(hostile(lambda n, crc: [(b"t", content)], folder))
+    assert given is None or given["t"].size <= 64
+
+
+@given(content=st.binary(max_size=60))
+def test_tensor_bundle_arbitrary_blocks_never_crash(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    """A data block of any bytes, behind valid checksums."""
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "m.index").write_bytes(raw_table([(b"z", content)]))
+    read_or_error(folder / "m")
 
 
 def test_tensor_bundle_expanding_keys_are_refused(tmp_path: Path) -> None:

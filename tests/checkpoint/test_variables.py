@@ -82,6 +82,12 @@ def test_variables_of_more_layers_than_configured_are_refused() -> None:
         check_variables(variables, small_config(num_hidden_layers=1))
 
 
+def test_variables_of_absurdly_many_layers_are_refused_at_once() -> None:
+    variables = random_variables(small_config())
+    with pytest.raises(CheckpointError, match="2147483647 layers, but the checkpoint has 39"):
+        check_variables(variables, small_config(num_hidden_layers=2**31 - 1))
+
+
 def test_variables_of_object_based_checkpoint_are_explained() -> None:
     names = [f"model/layers/{n}/.ATTRIBUTES/VARIABLE_VALUE" for n in range(5)]
     variables = {name: np.ones(2, np.float32) for name in names}

@@ -1,6 +1,8 @@
 """From folders as people have them to bundles, and every refusal on the way."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -373,7 +375,7 @@ def test_export_genuine_tf1_checkpoint(shared_data: Path, tmp_path: Path) -> Non
 
 @pytest.mark.shared
 def test_export_real_minilm_equals_golden(minilm: Path, shared_data: Path, tmp_path: Path) -> None:
-    bundle = export_bundle(minilm, tmp_path / "out", gate_inputs=100)
+    bundle = export_bundle(minilm, tmp_path / "out", gate_inputs=30)
     manifest = bundle.manifest
     assert manifest.outputs == ("mean_embedding",)
     assert (manifest.max_length, manifest.do_lower_case) == (256, True)
@@ -382,3 +384,14 @@ def test_export_real_minilm_equals_golden(minilm: Path, shared_data: Path, tmp_p
     feeds = {name: golden[name] for name in ("input_ids", "input_mask", "segment_ids")}
     given = open_model(bundle.model_path)(feeds)["mean_embedding"]
     assert np.abs(given - golden["mean_embedding"]).max() < 1e-5
+
+
+def test_export_without_onnx_names_the_extra() -> None:
+    code = (
+        "import sys; sys.modules['onnx'] = None\n"
+        "import bertfast\n"
+        "try: bertfast.export_bundle\n"
+        "except bertfast.errors.MissingDependencyError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert b'pip install "bertfast[export]"' in done.stdout

@@ -86,10 +86,9 @@ def test_mapping_may_have_gaps(make_tokenizer: TokenizerFactory) -> None:
     assert tokenizer.vocab_size == 70001
 
 
-def test_tokens_of_equal_id_keep_their_names(make_tokenizer: TokenizerFactory) -> None:
-    tokenizer = make_tokenizer({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "b": 3})
-    assert tokenizer.encode("a b") == [1, 3, 3, 2]
-    assert tokenizer.tokenize("a b") == ["a", "b"]
+def test_tokens_of_equal_id_are_refused(make_tokenizer: TokenizerFactory) -> None:
+    with pytest.raises(VocabError, match="one id to several tokens"):
+        make_tokenizer({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "b": 3})
 
 
 def test_later_changes_of_the_given_vocabulary_have_no_effect(

@@ -1,7 +1,7 @@
 // String arrays of Apache Arrow, read in place through its C data interface.
 //
-// Source: arrow.apache.org/docs/format/CDataInterface.html and Columnar.html. The structures
-// below are that interface's ABI.
+// Source: arrow.apache.org/docs/format/CDataInterface.html and Columnar.html. The
+// structures below are that interface's ABI.
 #ifndef BERTFAST_ARROW_H_
 #define BERTFAST_ARROW_H_
 
@@ -49,13 +49,14 @@ struct ArrowArrayStream {
 
 namespace bertfast {
 
-// Whether `schema` is an array of strings or bytes: string, large_string, string_view, binary,
-// large_binary or binary_view, not dictionary-encoded.
+// Whether `schema` is an array of strings or bytes: string, large_string, string_view,
+// binary, large_binary or binary_view, not dictionary-encoded.
 bool is_arrow_text(const ArrowSchema& schema);
 
-// Appends the texts of `array`, which point into its memory. Returns the number of the first
-// null row, counted from the start of `array`, with the texts before it appended; -1 if there is
-// none. `schema` must be is_arrow_text(); the array is trusted to be as the format demands.
+// Appends the texts of `array`, which point into its memory. Returns the number of the
+// first null row, counted from the start of `array`, with the texts before it appended;
+// -1 if there is none. `schema` must be is_arrow_text(); the array is trusted to be as
+// the format demands.
 std::int64_t append_arrow_texts(const ArrowSchema& schema, const ArrowArray& array,
                                 std::vector<Text>* texts);
 

@@ -79,12 +79,14 @@ class IdBuffer {
   void set_end(const std::int32_t* end) {
     size_ = static_cast<std::size_t>(end - ids_.data());
   }
-  void append(IdBuffer& other) {
-    reserve_more(other.size_);
-    std::copy_n(other.ids_.data(), other.size_, ids_.data() + size_);
+  // Appends the ids [begin, end) of `other`.
+  void append(IdBuffer* other, std::size_t begin, std::size_t end) {
+    const std::size_t n = end - begin;
+    reserve_more(n);
+    std::copy_n(other->ids_.data() + begin, n, ids_.data() + size_);
     if (with_spans_)
-      std::copy_n(other.spans_.data(), other.size_, spans_.data() + size_);
-    size_ += other.size_;
+      std::copy_n(other->spans_.data() + begin, n, spans_.data() + size_);
+    size_ += n;
   }
   // Forgets everything from `size` on.
   void truncate(std::size_t size) { size_ = size; }

@@ -10,8 +10,9 @@
 
 namespace bertfast {
 
-// Appends the lines of bytes[0, n) as UTF-8 texts that point into it. A line ends at a line
-// feed, which is not part of it, or at the end; there is no line after the last line feed.
+// Appends the lines of bytes[0, n) as UTF-8 texts that point into it. A line ends at a
+// line feed, which is not part of it, or at the end; there is no line after the last
+// line feed.
 void append_lines(const std::uint8_t* bytes, std::size_t n, std::vector<Text>* texts);
 
 }  // namespace bertfast

@@ -56,7 +56,10 @@ class Tokenizer {
   void encode_batch(const std::vector<Text>& texts, std::size_t limit, int n_threads,
                     IdBuffer* out, std::int64_t* row_ends) const;
 
-  WorkspacePool* workspaces() const { return &workspaces_; }
+  // The same for rows [begin, end) on the calling thread.
+  void encode_rows(const std::vector<Text>& texts, std::size_t limit, std::size_t begin,
+                   std::size_t end, IdBuffer* out, std::int64_t* row_ends) const;
+
   const SpecialTokenFinder& special_tokens() const { return special_tokens_; }
   const CharMap& char_map() const { return char_map_; }
   const PieceTrie& trie() const { return trie_; }
@@ -74,6 +77,9 @@ class Tokenizer {
   Tokenizer(const CodePointStrings& tokens, const std::vector<VocabEntry>& vocab,
             std::int32_t unk_id, const TextRules& rules,
             const std::vector<VocabEntry>& special_tokens);
+
+  void encode_in(const Text* texts, std::size_t limit, std::size_t begin,
+                 std::size_t end, IdBuffer* out, std::int64_t* row_ends) const;
 
   Alphabet alphabet_;
   CharMap char_map_;

@@ -40,6 +40,11 @@ def check_variables(
     Raises:
         CheckpointError: it names the tensor, the expected and the given shape.
     """
+    if config.num_hidden_layers > len(variables):  # before listing what that many would have
+        raise CheckpointError(
+            f"the configuration says {config.num_hidden_layers} layers, but the checkpoint has "
+            f"{len(variables)} variables in all"
+        )
     expected = expected_variables(config, with_pooler=with_pooler)
     missing = [name for name in expected if name not in variables]
     if missing:

@@ -10,8 +10,7 @@ _BRACKETED = re.compile(r"(##)?[\[<].*[\]>]")  # [UNK], [unused7], <S>: in uncas
 _CAPITAL = re.compile(r"[A-Z]")
 _ASK = "pass --do-lower-case or --cased"
 
-# Settings of Hugging Face's tokenizers under which they differ from the original: key, and the
-# values under which they do not.
+# Hugging Face's names of the original's tokenizer; the last is any that tokenizer.json describes.
 _TOKENIZERS = ("BertTokenizer", "BertTokenizerFast", "TokenizersBackend")
 
 

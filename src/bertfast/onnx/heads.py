@@ -31,10 +31,11 @@ def choose_outputs(
             raise ExportError(f"unknown output {name!r}; choose from {', '.join(OUTPUTS)}")
     if len(set(given)) != len(given):
         raise ExportError(f"an output is chosen twice: {', '.join(given)}")
-    if POOLER_OUTPUTS & set(given) and not has_pooler(variables):
+    from_pooler = [name for name in given if name in POOLER_OUTPUTS]
+    if from_pooler and not has_pooler(variables):
         raise ExportError(
-            "the checkpoint has no bert/pooler, so it cannot give "
-            f"{', '.join(name for name in given if name in POOLER_OUTPUTS)}; choose mean_embedding or sequence_output"
+            f"the checkpoint has no bert/pooler, so it cannot give {', '.join(from_pooler)}; "
+            "choose mean_embedding or sequence_output"
         )
     if CLASSIFIER_OUTPUTS & set(given):
         _check_classifier(source, variables)
