@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from bertfast import _native
 from bertfast.encoding import Encoding
 from bertfast.packing import Plan
+from bertfast.tensors import Framework, empty_aligned
 from bertfast.vocab import PAD_ID
 
 _Longs = NDArray[np.int64]
@@ -44,10 +45,15 @@ def fill_padded(
     sides: tuple[Side, Side],
     dtype: "np.dtype[Any]",
     specials: Specials,
+    framework: Framework | None,
 ) -> Encoding:
-    """Return the matrices of a batch, of `shape` [rows, width]; rows must fit the width."""
+    """Return the matrices of a batch, of `shape` [rows, width]; rows must fit the width.
+
+    Their memory is such that `framework` can share it.
+    """
     side_a, side_b = sides
-    input_ids, input_mask, segment_ids = (np.empty(shape, dtype) for _ in range(3))
+    empty = empty_aligned if framework == "tf" else np.empty
+    input_ids, input_mask, segment_ids = (empty(shape, dtype) for _ in range(3))
     rows = _slices(plan)
     _native.pack_padded(
         input_ids, input_mask, segment_ids, side_a[0], side_b[0], *rows, specials, PAD_ID

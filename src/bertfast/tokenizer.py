@@ -374,7 +374,8 @@ class Tokenizer:
         )
         shape = (len(plan.lengths), width)
         specials = self._specials(add_special_tokens)
-        encoding = fill_padded(plan, shape, (side_a, side_b), as_id_dtype(dtype), specials)
+        sides = side_a, side_b
+        encoding = fill_padded(plan, shape, sides, as_id_dtype(dtype), specials, framework)
         return encoding if framework is None else encoding.to_tensors(framework)
 
     def _encode_side(
