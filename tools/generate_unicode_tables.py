@@ -16,8 +16,11 @@ from types import ModuleType
 PAGE_BITS = 7
 CODE_POINTS = 0x110000
 
+# Code points that one can become; twin of kMaxParts in csrc/include/bertfast/normal_form.h.
+MAX_PARTS = 4
+
 # Bits of a record; twins of the constants in csrc/include/bertfast/unicode.h.
-EXPANSION_BITS = 15
+MAPPING_BITS = 15
 COMBINING_SHIFT = 15
 SPACE, DROP, CJK, PUNCTUATION, MARK, CASED, IGNORABLE = (1 << bit for bit in range(23, 30))
 
@@ -36,9 +39,16 @@ def load_reference() -> ModuleType:
     return module
 
 
-def expand(char: str) -> str:
-    """Return what uncased normalization makes of `char` alone, nonspacing marks kept."""
-    return unicodedata.normalize("NFD", char.lower())
+def lower(char: str) -> str:
+    """Return the lower case of `char` alone, the empty string if it is `char`."""
+    lowered = char.lower()
+    return "" if lowered == char else lowered
+
+
+def decompose(char: str) -> str:
+    """Return the canonical decomposition (NFD) of `char`, the empty string if it is `char`."""
+    decomposed = unicodedata.normalize("NFD", char)
+    return "" if decomposed == char else decomposed
 
 
 def flags(reference: ModuleType, char: str) -> int:
@@ -71,44 +81,53 @@ def case_flags(char: str) -> int:
     return IGNORABLE if after_letter else 0
 
 
-class Expansions:
-    """The pool of distinct expansions; index 0 means the character itself."""
+class Mappings:
+    """The pool of distinct pairs (lower case, decomposition); index 0 is the pair of nothing.
+
+    Mapping i has its lower case at pool[starts[2 * i] : starts[2 * i + 1]] and its decomposition
+    behind it, up to starts[2 * i + 2].
+    """
 
     def __init__(self) -> None:
-        """Start with the empty expansion at index 0."""
+        """Start with the empty pair at index 0."""
         self.pool: list[int] = []
-        self.starts: list[int] = [0]
-        self._index: dict[str, int] = {}
+        self.starts: list[int] = [0, 0, 0]
+        self._index: dict[tuple[str, str], int] = {("", ""): 0}
 
     def index(self, char: str) -> int:
-        """Return the index of `char`'s expansion."""
-        expansion = expand(char)
-        if expansion == char:
-            return 0
-        if any(part.isspace() for part in expansion) or len(expansion) > 4:
-            raise ValueError(f"U+{ord(char):04X} expands to {expansion!r}, which breaks the format")
-        if expansion not in self._index:
-            self._index[expansion] = len(self.starts)
-            self.starts.append(len(self.pool))
-            self.pool.extend(map(ord, expansion))
-        return self._index[expansion]
+        """Return the index of `char`'s mapping."""
+        pair = (lower(char), decompose(char))
+        if pair not in self._index:
+            check_mapping(char, *pair)
+            self._index[pair] = len(self._index)
+            for part in pair:
+                self.pool.extend(map(ord, part))
+                self.starts.append(len(self.pool))
+        return self._index[pair]
 
 
-def build_records() -> tuple[list[int], Expansions]:
-    """Return a record for every code point, and the expansions that they index."""
+def check_mapping(char: str, lowered: str, decomposed: str) -> None:
+    """Raise ValueError if the core's format cannot hold what becomes of `char`."""
+    both = "".join(decompose(part) or part for part in lowered)
+    for result in (lowered, decomposed, both):
+        if len(result) > MAX_PARTS or any(part.isspace() for part in result):
+            raise ValueError(f"U+{ord(char):04X} becomes {result!r}, which breaks the format")
+
+
+def build_records() -> tuple[list[int], Mappings]:
+    """Return a record for every code point, and the mappings that they index."""
     reference = load_reference()
-    expansions = Expansions()
+    mappings = Mappings()
     records = []
     for code_point in range(CODE_POINTS):
         char = chr(code_point)
         record = flags(reference, char) | unicodedata.combining(char) << COMBINING_SHIFT
         if not record & (DROP | SPACE):
-            record |= expansions.index(char)
+            record |= mappings.index(char)
         records.append(record)
-    expansions.starts.append(len(expansions.pool))
-    if len(expansions.starts) >= 1 << EXPANSION_BITS:
-        raise ValueError(f"{len(expansions.starts)} expansions do not fit {EXPANSION_BITS} bits")
-    return records, expansions
+    if len(mappings.starts) // 2 > 1 << MAPPING_BITS or len(mappings.pool) >= 1 << 16:
+        raise ValueError(f"{len(mappings.starts) // 2} mappings do not fit the format")
+    return records, mappings
 
 
 def share_pages(records: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -138,15 +157,15 @@ def write_tables(path: Path) -> None:
     stamp = f"// Unicode {unicodedata.unidata_version}; {source_hash()}\n"
     if path.exists() and path.open(encoding="ascii").readline() == stamp:
         return
-    records, expansions = build_records()
+    records, mappings = build_records()
     pages, kept = share_pages(records)
     text = stamp
     text += "// Generated by tools/generate_unicode_tables.py.\n"
     text += f'const char kUnicodeVersion[] = "{unicodedata.unidata_version}";\n'
     text += array("std::uint16_t", "kPages", pages)
     text += array("std::uint32_t", "kRecords", kept)
-    text += array("std::uint16_t", "kExpansionStarts", expansions.starts)
-    text += array("std::uint32_t", "kExpansionPool", expansions.pool)
+    text += array("std::uint16_t", "kMappingStarts", mappings.starts)
+    text += array("std::uint32_t", "kMappingPool", mappings.pool)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="ascii")
 

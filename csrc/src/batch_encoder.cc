@@ -22,31 +22,6 @@ std::size_t slice_bytes(std::size_t limit) {
 // No chunk has this key: code points are at most U+10FFFF, so no UTF-8 has such bytes.
 constexpr std::uint64_t kNoBytes = ~std::uint64_t{0};
 
-// The part of `text` from unit `begin` on, of at most `length` units.
-Text slice(const Text& text, std::size_t begin, std::size_t length) {
-  const std::size_t unit_bytes = text.unit_bytes();
-  const auto* data = static_cast<const std::uint8_t*>(text.data) + begin * unit_bytes;
-  return {data, std::min(length, text.length - begin), text.kind};
-}
-
-template <class Unit>
-std::size_t cut_units(const void* data, std::size_t length) {
-  const auto* units = static_cast<const Unit*>(data);
-  while (length > 0) {
-    const Unit unit = units[length - 1];
-    if (unit == ' ' || unit == '\t' || unit == '\n' || unit == '\r') break;
-    --length;
-  }
-  return length;
-}
-
-// The length of `text` up to and with its last ASCII whitespace; 0 if it has none.
-std::size_t cut_at_space(const Text& text) {
-  if (text.unit_bytes() == 2) return cut_units<std::uint16_t>(text.data, text.length);
-  if (text.unit_bytes() == 4) return cut_units<std::uint32_t>(text.data, text.length);
-  return cut_units<std::uint8_t>(text.data, text.length);
-}
-
 // Bytes of transcoded text that are not the first of a character.
 std::size_t count_continuations(const std::uint8_t* bytes, std::size_t length) {
   std::size_t count = 0;

@@ -54,9 +54,10 @@ bool Alphabet::intersects(CodePoint first, CodePoint last) const {
 }
 
 // Pages without a symbol of their own depend only on the Unicode page that they share.
-// (A page whose characters all expand is taken for one of these and shared as rightly:
-// expansions are part of the record.)
-CharMap::CharMap(const Alphabet& alphabet, bool do_lower_case) : pages_(kPageCount) {
+// (A page whose characters all map to others is taken for one of these and shared as
+// rightly: mappings are part of the record.)
+CharMap::CharMap(const Alphabet& alphabet, const TextRules& rules)
+    : rules_(rules), pages_(kPageCount) {
   std::vector<std::uint32_t> shared(unicode_distinct_page_count(), kNoPage);
   for (CodePoint page = 0; page < kPageCount; ++page) {
     const CodePoint first = page << kPageBits;
@@ -64,53 +65,46 @@ CharMap::CharMap(const Alphabet& alphabet, bool do_lower_case) : pages_(kPageCou
     std::uint32_t& known = shared[unicode_distinct_page(page)];
     if (alphabet.intersects(first, first + kPageSize - 1)) {
       pages_[page] = next_page;
-      append_page(alphabet, page, do_lower_case);
+      append_page(alphabet, page);
     } else if (known != kNoPage) {
       pages_[page] = known;
     } else {
       known = pages_[page] = next_page;
-      append_page(alphabet, page, do_lower_case);
+      append_page(alphabet, page);
     }
   }
 }
 
-void CharMap::append_page(const Alphabet& alphabet, CodePoint page, bool lower) {
+void CharMap::append_page(const Alphabet& alphabet, CodePoint page) {
   const CodePoint first = page << kPageBits;
   for (CodePoint code_point = first; code_point < first + kPageSize; ++code_point) {
-    entries_.push_back(make_entry(alphabet, code_point, lower));
+    entries_.push_back(make_entry(alphabet, code_point));
   }
 }
 
-CharEntry CharMap::make_entry(const Alphabet& alphabet, CodePoint code_point,
-                              bool lower) {
+CharEntry CharMap::make_entry(const Alphabet& alphabet, CodePoint code_point) {
   const UnicodeRecord record = unicode_record(code_point);
   if (record.is_dropped()) return pack_entry(Action::kDrop, 0);
   if (record.is_space()) return pack_entry(Action::kSpace, 0);
-  if (lower && code_point == kCapitalSigma) return pack_entry(Action::kContext, 0);
-  if (!lower || !record.has_expansion()) {
-    const CodePoints itself{&code_point, &code_point + 1};
-    if (lower) return make_expanded(alphabet, itself, record.is_cjk());
-    const Symbol symbol = alphabet.symbol(code_point);
-    if (record.is_cjk()) return pack_entry(Action::kCjk, symbol);
-    return pack_entry(record.is_punctuation() ? Action::kPunctuation : Action::kLetter,
-                      symbol);
-  }
-  return make_expanded(alphabet, unicode_expansion(record), record.is_cjk());
+  if (rules_.do_lower_case && code_point == kCapitalSigma)
+    return pack_entry(Action::kContext, 0);
+  return make_normal_entry(alphabet, code_point);
 }
 
-CharEntry CharMap::make_expanded(const Alphabet& alphabet, CodePoints expansion,
-                                 bool is_cjk) {
-  ExpandedSymbol kept[4];
+CharEntry CharMap::make_normal_entry(const Alphabet& alphabet, CodePoint code_point) {
+  ExpandedSymbol kept[kMaxParts];
   std::uint32_t n = 0;
-  for (const CodePoint* part = expansion.begin; part != expansion.end; ++part) {
-    const UnicodeRecord record = unicode_record(*part);
-    if (sorts(*part)) return pack_entry(Action::kContext, 0);
-    if (!record.is_mark())
-      kept[n++] = {alphabet.symbol(*part), record.is_punctuation()};
+  for (const CodePoint part : NormalForm(code_point, rules_)) {
+    if (rules_.strip_accents && sorts(part)) return pack_entry(Action::kContext, 0);
+    const UnicodeRecord record = unicode_record(part);
+    if (rules_.strip_accents && record.is_mark()) continue;
+    kept[n++] = {alphabet.symbol(part), record.is_punctuation()};
   }
   if (n == 0) return pack_entry(Action::kDrop, 0);
-  if (n == 1 && is_cjk) return pack_entry(Action::kCjk, kept[0].symbol);
   if (n == 1) {
+    const bool is_cjk = unicode_record(code_point).is_cjk();
+    if (is_cjk && rules_.tokenize_chinese_chars)
+      return pack_entry(Action::kCjk, kept[0].symbol);
     return pack_entry(kept[0].is_punctuation ? Action::kPunctuation : Action::kLetter,
                       kept[0].symbol);
   }

@@ -7,6 +7,7 @@
 
 #include "bertfast/batch_encoder.h"
 #include "bertfast/parallel.h"
+#include "bertfast/special_tokens.h"
 #include "bertfast/text_encoder.h"
 
 namespace bertfast {
@@ -122,25 +123,34 @@ std::size_t expected_ids(const std::vector<Text>& texts, std::size_t begin,
   return expected;
 }
 
+std::vector<SpecialToken> make_special_tokens(const std::vector<VocabEntry>& entries) {
+  std::vector<SpecialToken> tokens;
+  for (const VocabEntry& entry : entries)
+    tokens.push_back({code_points(entry.token), entry.id});
+  return tokens;
+}
+
 }  // namespace
 
 Tokenizer::Tokenizer(const std::vector<VocabEntry>& vocab, std::int32_t unk_id,
-                     bool do_lower_case)
-    : Tokenizer(all_code_points(vocab), vocab, unk_id, do_lower_case) {}
+                     const TextRules& rules,
+                     const std::vector<VocabEntry>& special_tokens)
+    : Tokenizer(all_code_points(vocab), vocab, unk_id, rules, special_tokens) {}
 
 Tokenizer::Tokenizer(const CodePointStrings& tokens,
                      const std::vector<VocabEntry>& vocab, std::int32_t unk_id,
-                     bool do_lower_case)
+                     const TextRules& rules,
+                     const std::vector<VocabEntry>& special_tokens)
     : alphabet_(tokens),
-      char_map_(alphabet_, do_lower_case),
+      char_map_(alphabet_, rules),
       trie_(make_pieces(tokens, vocab, alphabet_), alphabet_.size()),
       unk_id_(unk_id),
-      token_lengths_(make_token_lengths(tokens, vocab, unk_id)) {}
+      token_lengths_(make_token_lengths(tokens, vocab, unk_id)),
+      special_tokens_(make_special_tokens(special_tokens)) {}
 
 void Tokenizer::encode(const Text& text, std::size_t limit, IdBuffer* out) const {
-  const WorkspacePool::Lease lease(&workspaces_);
   std::int64_t row_end;
-  BatchEncoder(*this, limit, lease.get(), out).encode(&text, 0, 1, &row_end);
+  encode_in(&text, limit, 0, 1, out, &row_end);
 }
 
 void Tokenizer::encode_plainly(const Text& text, std::size_t limit,
@@ -174,9 +184,19 @@ void Tokenizer::encode_rows(const std::vector<Text>& texts, std::size_t limit,
                             std::size_t begin, std::size_t end, IdBuffer* out,
                             std::int64_t* row_ends) const {
   out->reserve_more(expected_ids(texts, begin, end, limit));
+  encode_in(texts.data(), limit, begin, end, out, row_ends);
+}
+
+void Tokenizer::encode_in(const Text* texts, std::size_t limit, std::size_t begin,
+                          std::size_t end, IdBuffer* out,
+                          std::int64_t* row_ends) const {
   const WorkspacePool::Lease lease(&workspaces_);
-  BatchEncoder(*this, limit, lease.get(), out)
-      .encode(texts.data(), begin, end, row_ends);
+  if (special_tokens_.empty()) {
+    BatchEncoder(*this, limit, lease.get(), out).encode(texts, begin, end, row_ends);
+  } else {
+    SpecialTextEncoder(*this, limit, lease.get(), out)
+        .encode(texts, begin, end, row_ends);
+  }
 }
 
 }  // namespace bertfast

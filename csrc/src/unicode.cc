@@ -3,7 +3,7 @@
 namespace bertfast {
 namespace {
 
-#include "unicode_tables.inc"  // kUnicodeVersion, kPages, kRecords, kExpansion*
+#include "unicode_tables.inc"  // kUnicodeVersion, kPages, kRecords, kMapping*
 
 static_assert(sizeof(kPages) / sizeof(kPages[0]) == kPageCount,
               "pages of another size");
@@ -15,10 +15,14 @@ UnicodeRecord unicode_record(CodePoint code_point) {
   return UnicodeRecord(kRecords[page << kPageBits | (code_point & (kPageSize - 1))]);
 }
 
-CodePoints unicode_expansion(UnicodeRecord record) {
-  const std::uint32_t index = record.expansion_index();
-  return {kExpansionPool + kExpansionStarts[index],
-          kExpansionPool + kExpansionStarts[index + 1]};
+CodePoints unicode_lower(UnicodeRecord record) {
+  const std::uint16_t* starts = kMappingStarts + 2 * record.mapping_index();
+  return {kMappingPool + starts[0], kMappingPool + starts[1]};
+}
+
+CodePoints unicode_decomposition(UnicodeRecord record) {
+  const std::uint16_t* starts = kMappingStarts + 2 * record.mapping_index();
+  return {kMappingPool + starts[1], kMappingPool + starts[2]};
 }
 
 std::uint32_t unicode_distinct_page(CodePoint page) { return kPages[page]; }

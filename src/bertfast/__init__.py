@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bertfast.encoding import Encoding as Encoding
+from bertfast.encoding import TensorEncoding as TensorEncoding
 from bertfast.errors import BertfastError as BertfastError
 from bertfast.tokenizer import Tokenizer as Tokenizer
 from bertfast.version import __version__ as __version__

@@ -6,7 +6,8 @@ is slow, and gives the same ids and offsets.
 """
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +15,35 @@ from numpy.typing import NDArray
 from bertfast import reference
 from bertfast._native import TextViews
 from bertfast.errors import InputError
+from bertfast.options import TokenizerOptions
 from bertfast.vocab import UNK_TOKEN
 
+_Chars = list[tuple[str, int]]  # (character, index of the code point it comes from)
 Ragged = tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32] | None]
 
 
 class ReferenceCore:
     """Same methods and results as `bertfast._native.Core`."""
 
-    def __init__(self, vocab: Mapping[str, int], unk_id: int, do_lower_case: bool) -> None:
-        """`vocab` maps token to id and holds the token [UNK], whose id is `unk_id`."""
+    def __init__(
+        self,
+        vocab: Mapping[str, int],
+        unk_id: int,
+        options: TokenizerOptions,
+        special_tokens: Mapping[str, int],
+    ) -> None:
+        """`vocab` maps token to id and holds the token [UNK], whose id is `unk_id`.
+
+        `special_tokens` stand for themselves wherever a text has them.
+        """
         self._vocab = vocab
         self._unk_id = unk_id
-        self._basic = reference.BasicTokenizer(do_lower_case)
+        self._special_tokens = special_tokens
+        self._basic = reference.BasicTokenizer(
+            options.do_lower_case,
+            strip_accents=options.strip_accents,
+            tokenize_chinese_chars=options.tokenize_chinese_chars,
+        )
         self._wordpiece = reference.WordpieceTokenizer(vocab)
 
     def encode_one(
@@ -39,12 +56,19 @@ class ReferenceCore:
         return ids if specials is None else [specials[0], *ids, specials[1]]
 
     def _ids(self, text: str | bytes, limit: int) -> list[int]:
-        ids: list[int] = []
-        for word in self._basic.tokenize(text):
-            ids.extend(self._vocab[piece] for piece in self._wordpiece.tokenize(word))
-            if 0 <= limit <= len(ids):
-                return ids[:limit]
-        return ids
+        return list(islice(self._all_ids(text), limit if limit >= 0 else None))
+
+    def _all_ids(self, text: str | bytes) -> Iterator[int]:
+        for part in self._split(text):
+            if part in self._special_tokens:
+                yield self._special_tokens[part]
+                continue
+            for word in self._basic.tokenize(part):
+                yield from (self._vocab[piece] for piece in self._wordpiece.tokenize(word))
+
+    def _split(self, text: str | bytes) -> list[str]:
+        text = reference.convert_to_unicode(text)
+        return reference.split_at_special_tokens(text, self._special_tokens)
 
     def encode_batch(
         self,
@@ -62,18 +86,28 @@ class ReferenceCore:
             if not isinstance(text, str | bytes):
                 raise InputError(f"row {row}: expected str or bytes, got {type(text).__name__}")
             if with_offsets:
-                pieces = self._pieces_with_spans(reference.convert_to_unicode(text))
-                pieces = pieces[:limit] if limit >= 0 else pieces
-                ids += [piece for piece, _ in pieces]
-                spans += [span for _, span in pieces]
+                pieces = islice(self._ids_with_spans(text), limit if limit >= 0 else None)
+                for index, span in pieces:
+                    ids.append(index)
+                    spans.append(span)
             else:
                 ids += self._ids(text, limit)
             row_offsets.append(len(ids))
         offsets = np.array(spans, np.int32).reshape(-1, 2) if with_offsets else None
         return np.array(ids, np.int32), np.array(row_offsets, np.int64), offsets
 
-    def _pieces_with_spans(self, text: str) -> list[tuple[int, tuple[int, int]]]:
-        result: list[tuple[int, tuple[int, int]]] = []
+    def _ids_with_spans(self, text: str | bytes) -> Iterator[tuple[int, tuple[int, int]]]:
+        start = 0
+        for part in self._split(text):
+            end = start + len(part)
+            if part in self._special_tokens:
+                yield self._special_tokens[part], (start, end)
+            else:
+                for piece, first, last in self._pieces_with_spans(part):
+                    yield self._vocab[piece], (start + first, start + last)
+            start = end
+
+    def _pieces_with_spans(self, text: str) -> Iterator[tuple[str, int, int]]:
         for word in self._words_with_sources(text):
             pieces = self._wordpiece.tokenize("".join(char for char, _ in word))
             sources = [source for _, source in word]
@@ -82,14 +116,12 @@ class ReferenceCore:
                 unknown = piece == UNK_TOKEN and len(pieces) == 1
                 size = len(piece) - (2 if start > 0 else 0)
                 covered = sources if unknown else sources[start : start + size]
-                result.append((self._vocab[piece], (min(covered), max(covered) + 1)))
+                yield piece, min(covered), max(covered) + 1
                 start += size
-        return result
 
-    def _words_with_sources(self, text: str) -> list[list[tuple[str, int]]]:
-        """Split `text` into words of (character, index of the code point it comes from)."""
-        words: list[list[tuple[str, int]]] = [[]]
-        for chunk in _chunks(text):
+    def _words_with_sources(self, text: str) -> list[_Chars]:
+        words: list[_Chars] = [[]]
+        for chunk in _chunks(text, self._basic.tokenize_chinese_chars):
             words.append([])
             for char, source in self._normalize(chunk):
                 if reference.is_punctuation(char):
@@ -98,40 +130,40 @@ class ReferenceCore:
                     words[-1].append((char, source))
         return [word for word in words if word]
 
-    def _normalize(self, chunk: list[tuple[str, int]]) -> list[tuple[str, int]]:
-        if not self._basic.do_lower_case:
+    def _normalize(self, chunk: _Chars) -> _Chars:
+        if self._basic.do_lower_case:
+            lowered = "".join(char for char, _ in chunk).lower()
+            sources = [source for char, source in chunk for _ in char.lower()]
+            chunk = list(zip(lowered, sources, strict=True))
+        if not self._basic.strip_accents:
             return chunk
-        lowered = "".join(char for char, _ in chunk).lower()
-        sources = [source for char, source in chunk for _ in char.lower()]
         decomposed = [
-            (part, source)
-            for char, source in zip(lowered, sources, strict=True)
-            for part in unicodedata.normalize("NFD", char)
+            (part, source) for char, source in chunk for part in unicodedata.normalize("NFD", char)
         ]
         ordered = _canonical_order(decomposed)
         return [pair for pair in ordered if unicodedata.category(pair[0]) != "Mn"]
 
 
-def _chunks(text: str) -> list[list[tuple[str, int]]]:
+def _chunks(text: str, tokenize_chinese_chars: bool) -> list[_Chars]:
     """Clean `text` and cut it at whitespace and round CJK, keeping each character's index."""
-    chunks: list[list[tuple[str, int]]] = [[]]
+    chunks: list[_Chars] = [[]]
     for index, char in enumerate(text):
         cleaned = reference.clean_text(char)
         if not cleaned:
             continue
         if cleaned.isspace():
             chunks.append([])
-        elif reference.is_cjk(ord(char)):
+        elif tokenize_chinese_chars and reference.is_cjk(ord(char)):
             chunks += [[(char, index)], []]
         else:
             chunks[-1].append((char, index))
     return [chunk for chunk in chunks if chunk]
 
 
-def _canonical_order(pairs: list[tuple[str, int]]) -> list[tuple[str, int]]:
+def _canonical_order(pairs: _Chars) -> _Chars:
     """Sort every run of non-starters stably by combining class, as NFD does."""
-    ordered: list[tuple[str, int]] = []
-    run: list[tuple[str, int]] = []
+    ordered: _Chars = []
+    run: _Chars = []
     for pair in pairs:
         if unicodedata.combining(pair[0]):
             run.append(pair)

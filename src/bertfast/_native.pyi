@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bertfast.options import TokenizerOptions
+
 UNICODE_VERSION: str
 
 _Ints = NDArray[np.int32]
@@ -21,7 +23,13 @@ class FileTexts(TextViews):
     def __init__(self, buffers: list[Any], by_line: bool) -> None: ...
 
 class Core:
-    def __init__(self, vocab: dict[str, int], unk_id: int, do_lower_case: bool) -> None: ...
+    def __init__(
+        self,
+        vocab: dict[str, int],
+        unk_id: int,
+        options: TokenizerOptions,
+        special_tokens: dict[str, int],
+    ) -> None: ...
     def encode_one(
         self, text: str | bytes, limit: int, specials: tuple[int, int] | None
     ) -> list[int]: ...

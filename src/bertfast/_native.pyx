@@ -63,12 +63,20 @@ cdef extern from "bertfast/id_buffer.h" namespace "bertfast" nogil:
         GrowingArray[int32_t]& ids()
         GrowingArray[Span]& spans()
 
+cdef extern from "bertfast/normal_form.h" namespace "bertfast" nogil:
+    cdef cppclass TextRules:
+        cbool do_lower_case
+        cbool strip_accents
+        cbool tokenize_chinese_chars
+
 cdef extern from "bertfast/tokenizer.h" namespace "bertfast" nogil:
     cdef cppclass VocabEntry:
         Text token
         int32_t id
     cdef cppclass Tokenizer:
-        Tokenizer(const vector[VocabEntry]& vocab, int32_t unk_id, cbool lower) except +
+        Tokenizer(
+            const vector[VocabEntry]& vocab, int32_t unk_id, const TextRules& rules,
+            const vector[VocabEntry]& special_tokens) except +
         void encode(const Text& text, size_t limit, IdBuffer* out) except +
         void encode_batch(
             const vector[Text]& texts, size_t limit, int n_threads, IdBuffer* out,
@@ -270,14 +278,13 @@ cdef class Core:
     cdef Tokenizer* tokenizer
     cdef list ints  # the int object of every id, so that a list of ids makes none
 
-    def __cinit__(self, dict vocab, int32_t unk_id, bint do_lower_case):
-        cdef vector[VocabEntry] entries
-        cdef VocabEntry entry
-        for token, index in vocab.items():
-            view_text(token, &entry.token)
-            entry.id = index
-            entries.push_back(entry)
-        self.tokenizer = new Tokenizer(entries, unk_id, do_lower_case)
+    def __cinit__(self, dict vocab, int32_t unk_id, object options, dict special_tokens):
+        cdef TextRules rules
+        rules.do_lower_case = options.do_lower_case
+        rules.strip_accents = options.strip_accents
+        rules.tokenize_chinese_chars = options.tokenize_chinese_chars
+        self.tokenizer = new Tokenizer(
+            view_entries(vocab), unk_id, rules, view_entries(special_tokens))
         highest = max(vocab.values())
         self.ints = list(range(highest + 1)) if highest < MAX_INTS else None
 
@@ -341,6 +348,16 @@ cdef class Core:
             return take_ints(out.ids().release(), n), offsets, spans
         finally:
             del out
+
+
+cdef vector[VocabEntry] view_entries(dict tokens) except *:
+    cdef vector[VocabEntry] entries
+    cdef VocabEntry entry
+    for token, index in tokens.items():
+        view_text(token, &entry.token)
+        entry.id = index
+        entries.push_back(entry)
+    return entries
 
 
 cdef vector[Text] view_texts(tuple texts, bint with_offsets) except *:

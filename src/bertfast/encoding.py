@@ -1,11 +1,13 @@
-"""The result of a tokenizer call: numpy arrays ready for a model."""
+"""The result of a tokenizer call: numpy arrays ready for a model, or tensors."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bertfast.tensors import move_tensor, tensor_maker
 
 IntArray: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
 
@@ -68,3 +70,73 @@ class Encoding:
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.lengths)
+
+    def to_tensors(self, framework: Literal["pt", "tf"]) -> "TensorEncoding":
+        """Return the same with tensors of PyTorch ("pt") or TensorFlow ("tf") for the arrays.
+
+        PyTorch's share the arrays' memory; TensorFlow's do where that is aligned as it wants.
+
+        Raises:
+            InputError: another framework.
+            MissingDependencyError: the framework is not installed.
+        """
+        make = tensor_maker(framework)
+        arrays = {name: getattr(self, name) for name in _FIELDS}
+        return TensorEncoding(
+            **{name: None if array is None else make(array) for name, array in arrays.items()}
+        )
+
+
+_FIELDS = tuple(field.name for field in fields(Encoding))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TensorEncoding:
+    """An `Encoding` of tensors. Names, shapes and types are those of `Encoding`'s arrays.
+
+    As a mapping it has Hugging Face's names, so that its models take it: `model(**encoding)`.
+    """
+
+    input_ids: Any
+    input_mask: Any
+    segment_ids: Any
+    lengths: Any
+    truncated: Any
+    overflow_to_sample: Any
+    offsets: Any = None
+
+    @property
+    def attention_mask(self) -> Any:
+        """The same tensor as `input_mask`, by Hugging Face's name."""
+        return self.input_mask
+
+    @property
+    def token_type_ids(self) -> Any:
+        """The same tensor as `segment_ids`, by Hugging Face's name."""
+        return self.segment_ids
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a tensor by its name, the aliases included; KeyError for another name."""
+        name = _ALIASES.get(name, name)
+        if name not in _FIELDS:
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def keys(self) -> Iterator[str]:
+        """Yield Hugging Face's names of the model's inputs."""
+        return iter(("input_ids", *_ALIASES))
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.lengths)
+
+    def to(self, device: Any) -> "TensorEncoding":
+        """Return the same on another device (PyTorch only).
+
+        Raises:
+            InputError: these are tensors of TensorFlow, which places them itself.
+        """
+        tensors = {name: getattr(self, name) for name in _FIELDS}
+        return TensorEncoding(
+            **{name: t if t is None else move_tensor(t, device) for name, t in tensors.items()}
+        )

@@ -20,6 +20,9 @@ from typing import TypeVar
 
 MAX_INPUT_CHARS_PER_WORD = 200
 
+# Written in a text they are ordinary text to the original, and tokens to Hugging Face.
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
 # First and last code point of each block that is split into single characters.
 CJK_RANGES = (
     (0x4E00, 0x9FFF),
@@ -135,20 +138,41 @@ def whitespace_tokenize(text: str) -> list[str]:
 class FullTokenizer:
     """Text to pieces to ids: BasicTokenizer, then WordpieceTokenizer."""
 
-    def __init__(self, vocab_file: str | PathLike[str], do_lower_case: bool = True) -> None:
-        """Read `vocab_file`, one token a line."""
+    def __init__(
+        self,
+        vocab_file: str | PathLike[str],
+        do_lower_case: bool = True,
+        *,
+        strip_accents: bool | None = None,
+        tokenize_chinese_chars: bool = True,
+        special_tokens_in_text: bool = False,
+    ) -> None:
+        """Read `vocab_file`, one token a line; the switches are `BasicTokenizer`'s.
+
+        With `special_tokens_in_text` the vocabulary's `SPECIAL_TOKENS` are pieces wherever a
+        text holds them, which the original does not do.
+        """
         self.vocab = load_vocab(vocab_file)
         self.inv_vocab = {index: token for token, index in self.vocab.items()}
-        self.basic_tokenizer = BasicTokenizer(do_lower_case=do_lower_case)
+        self.basic_tokenizer = BasicTokenizer(
+            do_lower_case,
+            strip_accents=strip_accents,
+            tokenize_chinese_chars=tokenize_chinese_chars,
+        )
         self.wordpiece_tokenizer = WordpieceTokenizer(vocab=self.vocab)
+        known = [token for token in SPECIAL_TOKENS if token in self.vocab]
+        self.special_tokens = known if special_tokens_in_text else []
 
     def tokenize(self, text: str | bytes) -> list[str]:
         """Split `text` into vocabulary pieces."""
-        return [
-            piece
-            for word in self.basic_tokenizer.tokenize(text)
-            for piece in self.wordpiece_tokenizer.tokenize(word)
-        ]
+        pieces: list[str] = []
+        for part in split_at_special_tokens(convert_to_unicode(text), self.special_tokens):
+            if part in self.special_tokens:
+                pieces.append(part)
+                continue
+            for word in self.basic_tokenizer.tokenize(part):
+                pieces.extend(self.wordpiece_tokenizer.tokenize(word))
+        return pieces
 
     def convert_tokens_to_ids(self, tokens: Iterable[str]) -> list[int]:
         """Map tokens to ids; KeyError on an unknown one."""
@@ -162,23 +186,46 @@ class FullTokenizer:
 class BasicTokenizer:
     """Clean, isolate CJK, split at whitespace, lower and strip accents, split at punctuation."""
 
-    def __init__(self, do_lower_case: bool = True) -> None:
-        """`do_lower_case` also decomposes (NFD) and strips accents, as the original does."""
+    def __init__(
+        self,
+        do_lower_case: bool = True,
+        *,
+        strip_accents: bool | None = None,
+        tokenize_chinese_chars: bool = True,
+    ) -> None:
+        """The original has the first switch only; the others keep its results by default.
+
+        `strip_accents` decomposes (NFD) and drops accents: by default if `do_lower_case` does
+        its part, as in the original. Without `tokenize_chinese_chars` ideographs are letters.
+        """
         self.do_lower_case = do_lower_case
+        self.strip_accents = do_lower_case if strip_accents is None else strip_accents
+        self.tokenize_chinese_chars = tokenize_chinese_chars
 
     def tokenize(self, text: str | bytes) -> list[str]:
         r"""Split `text` into words.
 
         >>> BasicTokenizer().tokenize(" \tHeLLo!how  \n Are yoU? Ünïted 大学")
         ['hello', '!', 'how', 'are', 'you', '?', 'united', '大', '学']
+        >>> BasicTokenizer(strip_accents=False).tokenize("Ünïted")
+        ['ünïted']
+        >>> BasicTokenizer(tokenize_chinese_chars=False).tokenize("Ünïted大学")
+        ['united大学']
         """
-        text = isolate_cjk(clean_text(convert_to_unicode(text)))
+        text = clean_text(convert_to_unicode(text))
+        if self.tokenize_chinese_chars:
+            text = isolate_cjk(text)
         words: list[str] = []
         for token in whitespace_tokenize(text):
-            lowered = strip_accents(token.lower()) if self.do_lower_case else token
-            words.extend(split_on_punctuation(lowered))
+            words.extend(split_on_punctuation(self.normalize(token)))
         # No step above can make whitespace inside a word, but the original splits again.
         return whitespace_tokenize(" ".join(words))
+
+    def normalize(self, token: str) -> str:
+        """Lower and strip accents, as far as the switches say."""
+        if self.do_lower_case:
+            token = token.lower()
+        return strip_accents(token) if self.strip_accents else token
 
 
 class WordpieceTokenizer:
@@ -227,6 +274,17 @@ class WordpieceTokenizer:
             if piece in self.vocab:
                 return piece
         return None
+
+
+def split_at_special_tokens(text: str, special_tokens: Iterable[str]) -> list[str]:
+    """Cut `text` before and after every special token in it, the leftmost first.
+
+    >>> split_at_special_tokens("a [[MASK]]b[mask]", ["[MASK]", "[SEP]"])
+    ['a [', '[MASK]', ']b[mask]']
+    """
+    pattern = "|".join(map(re.escape, special_tokens))
+    parts = re.split(f"({pattern})", text) if pattern else [text]
+    return [part for part in parts if part]
 
 
 def clean_text(text: str) -> str:

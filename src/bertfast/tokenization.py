@@ -33,9 +33,26 @@ class FullTokenizer:
         ['un', '##aff', '##able']
     """
 
-    def __init__(self, vocab_file: str | PathLike[str], do_lower_case: bool = True) -> None:
-        """Read `vocab_file`; unlike the original it must hold [UNK], [CLS] and [SEP]."""
-        self._tokenizer = Tokenizer(vocab_file, do_lower_case=do_lower_case)
+    def __init__(
+        self,
+        vocab_file: str | PathLike[str],
+        do_lower_case: bool = True,
+        *,
+        strip_accents: bool | None = None,
+        tokenize_chinese_chars: bool = True,
+        special_tokens_in_text: bool = False,
+    ) -> None:
+        """Read `vocab_file`; unlike the original it must hold [UNK], [CLS] and [SEP].
+
+        The original has the first two arguments; the others are `Tokenizer`'s.
+        """
+        self._tokenizer = Tokenizer(
+            vocab_file,
+            do_lower_case=do_lower_case,
+            strip_accents=strip_accents,
+            tokenize_chinese_chars=tokenize_chinese_chars,
+            special_tokens_in_text=special_tokens_in_text,
+        )
         self.vocab = self._tokenizer.vocab
         self.inv_vocab = {index: token for token, index in self.vocab.items()}
 

@@ -1,26 +1,32 @@
 """The tokenizer: text to BERT's ids, equal to Google's Python reference token for token."""
 
-import os
-import unicodedata
-import warnings
 from collections.abc import Iterable
 from os import PathLike
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from bertfast import _native
-from bertfast.encoding import Encoding
-from bertfast.errors import InputError, UnknownTokenError, VocabError
+from bertfast.arguments import (
+    Text,
+    Texts,
+    as_id_dtype,
+    as_texts,
+    check_call,
+    check_lengths,
+    check_same_rows,
+    thread_count,
+)
+from bertfast.batch import Side, fill_padded, fill_ragged, padded_width
+from bertfast.encoding import Encoding, TensorEncoding
+from bertfast.errors import InputError, UnknownTokenError
 from bertfast.files import map_file
-from bertfast.packing import Plan, check_max_length, plan_rows, plan_windows
-from bertfast.vocab import CLS_TOKEN, PAD_ID, SEP_TOKEN, UNK_TOKEN, VocabSource, as_vocab
-
-Text = str | bytes
-Texts = Iterable[Text]
-
-_SPECIAL_TOKENS = frozenset((UNK_TOKEN, CLS_TOKEN, SEP_TOKEN, "[PAD]", "[MASK]"))
+from bertfast.implementation import make_core
+from bertfast.options import TokenizerOptions
+from bertfast.packing import check_max_length, plan_rows, plan_windows
+from bertfast.tensors import check_framework
+from bertfast.vocab import CLS_TOKEN, SEP_TOKEN, SPECIAL_TOKENS, VocabSource, as_vocab
 
 
 class Tokenizer:
@@ -38,32 +44,51 @@ class Tokenizer:
         [2, 4, 5, 6, 3]
     """
 
-    __slots__ = ("_core", "_do_lower_case", "_special_ids", "_tokens", "_vocab")
+    __slots__ = ("_core", "_options", "_special_ids", "_tokens", "_vocab")
     _core: Any
     _vocab: dict[str, int]
     _tokens: dict[int, str]
-    _do_lower_case: bool
+    _options: TokenizerOptions
     _special_ids: tuple[int, int]  # [CLS], [SEP]
 
-    def __init__(self, vocab: VocabSource, *, do_lower_case: bool = True) -> None:
-        """Build a tokenizer.
+    def __init__(
+        self,
+        vocab: VocabSource,
+        *,
+        do_lower_case: bool = True,
+        strip_accents: bool | None = None,
+        tokenize_chinese_chars: bool = True,
+        special_tokens_in_text: bool = False,
+    ) -> None:
+        """Build a tokenizer; the options are fixed by what the model was trained on.
 
         Args:
             vocab: path of a vocabulary file, sequence of tokens, or mapping from token to id.
-            do_lower_case: lower the text and strip its accents, for uncased models.
+            do_lower_case: lower the text, for uncased models.
+            strip_accents: decompose the text (NFD) and drop its accents; None, as the original,
+                does so with `do_lower_case`.
+            tokenize_chinese_chars: make each CJK ideograph a word; without, they are letters.
+            special_tokens_in_text: take [PAD], [UNK], [CLS], [SEP] and [MASK] for themselves
+                where a text has them, as Hugging Face does; to the original they are text.
 
         Raises:
             VocabError: the vocabulary cannot be read, or has no [UNK], [CLS] or [SEP].
         """
-        self._set_up(as_vocab(vocab), bool(do_lower_case))
+        options = TokenizerOptions(
+            do_lower_case=bool(do_lower_case),
+            strip_accents=bool(do_lower_case if strip_accents is None else strip_accents),
+            tokenize_chinese_chars=bool(tokenize_chinese_chars),
+            special_tokens_in_text=bool(special_tokens_in_text),
+        )
+        self._set_up(as_vocab(vocab), options)
 
-    def _set_up(self, vocab: dict[str, int], do_lower_case: bool) -> None:
+    def _set_up(self, vocab: dict[str, int], options: TokenizerOptions) -> None:
         values: dict[str, Any] = {
             "_vocab": vocab,
             "_tokens": {index: token for token, index in vocab.items()},
-            "_do_lower_case": do_lower_case,
+            "_options": options,
             "_special_ids": (vocab[CLS_TOKEN], vocab[SEP_TOKEN]),
-            "_core": _make_core(vocab, do_lower_case),
+            "_core": make_core(vocab, options),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -80,6 +105,41 @@ class Tokenizer:
         bundle = Bundle.load(path)
         return cls(bundle.vocab_path, do_lower_case=bundle.manifest.do_lower_case)
 
+    @classmethod
+    def from_pretrained(
+        cls,
+        folder: str | PathLike[str],
+        *,
+        do_lower_case: bool | None = None,
+        special_tokens_in_text: bool = False,
+    ) -> "Tokenizer":
+        """Return the tokenizer of a model folder in Hugging Face's form; nothing is downloaded.
+
+        The vocabulary is vocab.txt, or that of tokenizer.json. `do_lower_case`, `strip_accents`
+        and `tokenize_chinese_chars` are as tokenizer_config.json says, else as tokenizer.json
+        does, else the original's. The rest is Google's law as ever: words may have 200
+        characters whatever the folder says.
+
+        Args:
+            folder: where the files are.
+            do_lower_case: None to take it from the folder.
+            special_tokens_in_text: as for `Tokenizer`; Hugging Face's own is True.
+
+        Raises:
+            InputError: no such folder, or settings that bertfast does not have.
+            VocabError: no vocabulary, or not that of a BERT WordPiece model.
+        """
+        from bertfast.pretrained import read_pretrained
+
+        found = read_pretrained(folder, do_lower_case)
+        return cls(
+            found.vocab,
+            do_lower_case=found.do_lower_case,
+            strip_accents=found.strip_accents,
+            tokenize_chinese_chars=found.tokenize_chinese_chars,
+            special_tokens_in_text=special_tokens_in_text,
+        )
+
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Tokenizer is immutable; {name!r} cannot be set")
 
@@ -87,10 +147,10 @@ class Tokenizer:
         raise AttributeError(f"a Tokenizer is immutable; {name!r} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self._vocab, self._do_lower_case)
+        return _rebuild, (type(self), self._vocab, self._options)
 
     def __repr__(self) -> str:
-        return f"Tokenizer({self.vocab_size} tokens, do_lower_case={self._do_lower_case})"
+        return f"Tokenizer({self.vocab_size} tokens, {self._options})"
 
     @property
     def vocab(self) -> dict[str, int]:
@@ -104,8 +164,13 @@ class Tokenizer:
 
     @property
     def do_lower_case(self) -> bool:
-        """Whether texts are lowered and stripped of accents."""
-        return self._do_lower_case
+        """Whether texts are lowered."""
+        return self._options.do_lower_case
+
+    @property
+    def options(self) -> TokenizerOptions:
+        """What becomes of a text before it is cut into pieces."""
+        return self._options
 
     @property
     def implementation(self) -> str:
@@ -173,15 +238,9 @@ class Tokenizer:
         ids_b, rows_b = ids_a, None
         if text_pair is not None:
             ids_b, rows_b, _ = self._encode_side(text_pair, max_length, num_threads, False)
-            _check_same_rows(rows_a, rows_b)
+            check_same_rows(rows_a, rows_b)
         plan = plan_rows(rows_a, rows_b, max_length, special=add_special_tokens)
-        offsets = np.zeros(len(plan.lengths) + 1, np.int64)
-        np.cumsum(plan.lengths, out=offsets[1:])
-        ids = np.empty(int(offsets[-1]), np.int32)
-        _native.pack_ragged(
-            ids, offsets, ids_a, ids_b, *_slices(plan), self._specials(add_special_tokens)
-        )
-        return ids, offsets
+        return fill_ragged(plan, ids_a, ids_b, self._specials(add_special_tokens))
 
     def encode_files(
         self,
@@ -215,6 +274,42 @@ class Tokenizer:
             num_threads=num_threads,
         )
 
+    @overload
+    def __call__(
+        self,
+        texts: Texts,
+        text_pair: Texts | None = ...,
+        *,
+        max_length: int | None = ...,
+        truncation: bool = ...,
+        padding: Literal["longest", "max_length"] = ...,
+        pad_to_multiple_of: int | None = ...,
+        return_offsets: bool = ...,
+        stride: int = ...,
+        add_special_tokens: bool = ...,
+        dtype: DTypeLike = ...,
+        num_threads: int | None = ...,
+        return_tensors: Literal["np"] | None = ...,
+    ) -> Encoding: ...
+
+    @overload
+    def __call__(
+        self,
+        texts: Texts,
+        text_pair: Texts | None = ...,
+        *,
+        max_length: int | None = ...,
+        truncation: bool = ...,
+        padding: Literal["longest", "max_length"] = ...,
+        pad_to_multiple_of: int | None = ...,
+        return_offsets: bool = ...,
+        stride: int = ...,
+        add_special_tokens: bool = ...,
+        dtype: DTypeLike = ...,
+        num_threads: int | None = ...,
+        return_tensors: Literal["pt", "tf"],
+    ) -> TensorEncoding: ...
+
     def __call__(
         self,
         texts: Texts,
@@ -229,7 +324,8 @@ class Tokenizer:
         add_special_tokens: bool = True,
         dtype: DTypeLike = np.int32,
         num_threads: int | None = None,
-    ) -> Encoding:
+        return_tensors: Literal["np", "pt", "tf"] | None = None,
+    ) -> Encoding | TensorEncoding:
         """Encode texts, or pairs of texts, into padded arrays.
 
         Args:
@@ -246,69 +342,49 @@ class Tokenizer:
             add_special_tokens: False leaves [CLS] and [SEP] out.
             dtype: np.int32 or np.int64.
             num_threads: threads for this call; None chooses by the amount of text.
+            return_tensors: "pt" or "tf" for tensors of PyTorch or TensorFlow, not copied where
+                the framework allows; None or "np" for numpy arrays.
 
         Returns:
-            The arrays, as described in `Encoding`.
+            The arrays, as described in `Encoding`, or as tensors under the same names.
 
         Raises:
             InputError: a row is not a text (named by its number), or an option is wrong.
+            MissingDependencyError: the framework of `return_tensors` is not installed.
         """
         pair = text_pair is not None
-        _check_call(max_length, padding, pad_to_multiple_of, stride, truncation)
+        check_call(max_length, padding, pad_to_multiple_of, stride, truncation)
+        framework = check_framework(return_tensors)
         check_max_length(max_length, pair=pair, special=add_special_tokens)
         keep = max_length if truncation and not stride else None
         side_a = self._encode_side(texts, keep, num_threads, return_offsets)
         side_b = side_a
         if text_pair is not None:
             side_b = self._encode_side(text_pair, keep, num_threads, return_offsets)
-            _check_same_rows(side_a[1], side_b[1])
+            check_same_rows(side_a[1], side_b[1])
         rows_b = side_b[1] if pair else None
         if stride and max_length is not None:
             plan = plan_windows(side_a[1], rows_b, max_length, stride, special=add_special_tokens)
         else:
             plan = plan_rows(side_a[1], rows_b, keep, special=add_special_tokens)
         if not truncation:
-            _check_lengths(plan, max_length)
-        width = _width(plan, max_length if padding == "max_length" else None, pad_to_multiple_of)
+            check_lengths(plan, max_length)
+        width = padded_width(
+            plan, max_length if padding == "max_length" else None, pad_to_multiple_of
+        )
         shape = (len(plan.lengths), width)
-        return self._fill(plan, shape, (side_a, side_b), _id_dtype(dtype), add_special_tokens)
-
-    def _fill(
-        self,
-        plan: Plan,
-        shape: tuple[int, int],
-        sides: "tuple[_Side, _Side]",
-        dtype: "np.dtype[Any]",
-        special: bool,
-    ) -> Encoding:
-        side_a, side_b = sides
-        input_ids, input_mask, segment_ids = (np.empty(shape, dtype) for _ in range(3))
-        rows = _slices(plan)
-        specials = self._specials(special)
-        _native.pack_padded(
-            input_ids, input_mask, segment_ids, side_a[0], side_b[0], *rows, specials, PAD_ID
-        )
-        offsets = None
-        if side_a[2] is not None and side_b[2] is not None:
-            offsets = np.zeros((*shape, 2), np.int32)
-            _native.pack_offsets(offsets, side_a[2], side_b[2], *rows, special)
-        return Encoding(
-            input_ids=input_ids,
-            input_mask=input_mask,
-            segment_ids=segment_ids,
-            lengths=plan.lengths.astype(np.int32),
-            truncated=plan.truncated,
-            overflow_to_sample=plan.samples,
-            offsets=offsets,
-        )
+        specials = self._specials(add_special_tokens)
+        sides = side_a, side_b
+        encoding = fill_padded(plan, shape, sides, as_id_dtype(dtype), specials, framework)
+        return encoding if framework is None else encoding.to_tensors(framework)
 
     def _encode_side(
         self, texts: Texts, max_length: int | None, num_threads: int | None, offsets: bool
-    ) -> "_Side":
+    ) -> Side:
         # One piece beyond max_length tells whether the row was truncated.
         limit = -1 if max_length is None else int(max_length) + 1
-        result: _Side = self._core.encode_batch(
-            _as_texts(texts), limit, _thread_count(num_threads), offsets
+        result: Side = self._core.encode_batch(
+            as_texts(texts), limit, thread_count(num_threads), offsets
         )
         return result
 
@@ -323,7 +399,7 @@ class Tokenizer:
         """
         tokens = self.convert_ids_to_tokens(ids)
         if skip_special_tokens:
-            tokens = [token for token in tokens if token not in _SPECIAL_TOKENS]
+            tokens = [token for token in tokens if token not in SPECIAL_TOKENS]
         words: list[str] = []
         for token in tokens:
             if words and token.startswith("##"):
@@ -355,118 +431,11 @@ class Tokenizer:
             raise UnknownTokenError(f"id {error.args[0]} is not in the vocabulary") from None
 
 
-_Longs = NDArray[np.int64]
-_Side = tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32] | None]
-
-
-def _rebuild(cls: type[Tokenizer], vocab: dict[str, int], do_lower_case: bool) -> Tokenizer:
-    return cls(vocab, do_lower_case=do_lower_case)
-
-
-def _make_core(vocab: dict[str, int], do_lower_case: bool) -> Any:
-    wanted = os.environ.get("BERTFAST_IMPLEMENTATION", "native")
-    if wanted not in ("native", "reference"):
-        raise VocabError(f"BERTFAST_IMPLEMENTATION is native or reference, got {wanted!r}")
-    fits = unicodedata.unidata_version == _native.UNICODE_VERSION
-    if wanted == "native" and fits:
-        return _native.Core(vocab, vocab[UNK_TOKEN], do_lower_case)
-    if not fits:
-        warnings.warn(
-            f"bertfast was built for Unicode {_native.UNICODE_VERSION} but this interpreter has "
-            f"{unicodedata.unidata_version}: using the slow pure-Python tokenizer; reinstall "
-            f"bertfast with this interpreter",
-            RuntimeWarning,
-            stacklevel=4,
-        )
-    from bertfast._fallback import ReferenceCore
-
-    return ReferenceCore(vocab, vocab[UNK_TOKEN], do_lower_case)
-
-
-def _as_texts(texts: Texts) -> tuple[Text, ...] | _native.TextViews:
-    if isinstance(texts, _native.TextViews):
-        return texts
-    if hasattr(texts, "__arrow_c_array__") or hasattr(texts, "__arrow_c_stream__"):
-        return _native.ArrowTexts(texts)
-    if isinstance(texts, str | bytes):
-        raise InputError("expected a list of texts, got one text; pass [text], or use encode()")
-    if isinstance(texts, list | tuple):
-        return tuple(texts)  # a private copy: the caller's list may change while we read
-    try:
-        iterator = iter(texts)
-    except TypeError:
-        given = type(texts).__name__
-        raise InputError(f"expected an iterable of texts, got {given}") from None
-    return tuple(iterator)
-
-
-def _thread_count(num_threads: int | None) -> int:
-    """Return the threads asked for; 0 lets the core choose by the amount of text."""
-    if num_threads is None:
-        return 0
-    if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 1:
-        raise InputError(f"num_threads is a positive integer or None, got {num_threads!r}")
-    return num_threads
-
-
-def _check_call(
-    max_length: int | None,
-    padding: str,
-    pad_to_multiple_of: int | None,
-    stride: int,
-    truncation: bool,
-) -> None:
-    if padding not in ("longest", "max_length"):
-        raise InputError(
-            f"padding is 'longest' or 'max_length', got {padding!r}; for rows without padding "
-            f"use encode_ragged()"
-        )
-    if padding == "max_length" and max_length is None:
-        raise InputError("padding='max_length' needs max_length")
-    if isinstance(stride, bool) or not isinstance(stride, int) or stride < 0:
-        raise InputError(f"stride is an integer from 0, got {stride!r}")
-    if stride and (max_length is None or not truncation):
-        raise InputError(f"stride={stride} makes windows of max_length; pass max_length too")
-    if pad_to_multiple_of is not None and (
-        isinstance(pad_to_multiple_of, bool)
-        or not isinstance(pad_to_multiple_of, int)
-        or pad_to_multiple_of < 1
-    ):
-        raise InputError(f"pad_to_multiple_of is a positive integer, got {pad_to_multiple_of!r}")
-
-
-def _check_same_rows(rows_a: NDArray[np.int64], rows_b: NDArray[np.int64]) -> None:
-    if len(rows_a) != len(rows_b):
-        raise InputError(f"{len(rows_a) - 1} texts but {len(rows_b) - 1} second texts")
-
-
-def _check_lengths(plan: Plan, max_length: int | None) -> None:
-    if max_length is None:
-        return
-    long = np.flatnonzero(plan.lengths > max_length)
-    if len(long):
-        row = int(long[0])
-        raise InputError(
-            f"row {row} has {int(plan.lengths[row])} tokens, more than max_length={max_length}; "
-            f"pass truncation=True"
-        )
-
-
-def _width(plan: Plan, max_length: int | None, multiple: int | None) -> int:
-    longest = int(plan.lengths.max(initial=0))
-    width = longest if max_length is None else max_length
-    return width if multiple is None else -(-width // multiple) * multiple
-
-
-def _id_dtype(dtype: DTypeLike) -> "np.dtype[Any]":
-    try:
-        wanted = np.dtype(dtype)
-    except TypeError:
-        wanted = np.dtype(object)
-    if wanted not in (np.dtype(np.int32), np.dtype(np.int64)):
-        raise InputError(f"dtype is int32 or int64, got {dtype!r}")
-    return wanted
-
-
-def _slices(plan: Plan) -> tuple[_Longs, _Longs, _Longs, _Longs]:
-    return plan.a_begin, plan.a_length, plan.b_begin, plan.b_length
+def _rebuild(cls: type[Tokenizer], vocab: dict[str, int], options: TokenizerOptions) -> Tokenizer:
+    return cls(
+        vocab,
+        do_lower_case=options.do_lower_case,
+        strip_accents=options.strip_accents,
+        tokenize_chinese_chars=options.tokenize_chinese_chars,
+        special_tokens_in_text=options.special_tokens_in_text,
+    )

@@ -10,6 +10,7 @@ from bertfast.errors import VocabError
 UNK_TOKEN = "[UNK]"
 CLS_TOKEN = "[CLS]"
 SEP_TOKEN = "[SEP]"
+SPECIAL_TOKENS = ("[PAD]", UNK_TOKEN, CLS_TOKEN, SEP_TOKEN, "[MASK]")
 PAD_ID = 0  # the original pads input_ids with 0 whatever [PAD] is
 
 VocabSource: TypeAlias = str | PathLike[str] | Sequence[str] | Mapping[str, int]
@@ -45,25 +46,27 @@ def load_vocab(vocab_file: str | PathLike[str]) -> dict[str, int]:
     return vocab
 
 
-def as_vocab(source: VocabSource) -> dict[str, int]:
+def as_vocab(source: VocabSource, *, name: str | None = None) -> dict[str, int]:
     """Return `source` (path, sequence of tokens, or mapping) as a checked {token: id}.
 
     Tokens of a sequence or a mapping are taken as they are; a sequence gives ids by position.
+    Errors call the vocabulary `name`, if that is given.
 
     Raises:
         VocabError: unreadable, wrong types, or without [UNK], [CLS] or [SEP].
     """
     if isinstance(source, str | PathLike):
-        vocab, name = load_vocab(source), fspath(source)
+        vocab, kind = load_vocab(source), fspath(source)
     elif isinstance(source, Mapping):
-        vocab, name = dict(source), "the given mapping"
+        vocab, kind = dict(source), "the given mapping"
     elif isinstance(source, Sequence):
-        vocab, name = {token: index for index, token in enumerate(source)}, "the given sequence"
+        vocab, kind = {token: index for index, token in enumerate(source)}, "the given sequence"
     else:
         raise VocabError(
             f"a vocabulary is a path, a sequence of tokens or a mapping from token to id, "
             f"got {type(source).__name__}"
         )
+    name = kind if name is None else name
     _check_types(vocab, name)
     if len(set(vocab.values())) < len(vocab):
         raise VocabError(f"vocabulary {name!r} gives one id to several tokens")

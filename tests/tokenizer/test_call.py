@@ -204,9 +204,7 @@ def test_max_length_without_room_is_refused_by_every_form(
 
 
 def test_numpy_integers_are_lengths(tokenizer: Tokenizer) -> None:
-    encoding = tokenizer(
-        TEXTS,
-        max_length=np.int64(8),  # type: ignore[arg-type]
-        padding="max_length",
+    encoding = tokenizer(  # type: ignore[call-overload]
+        TEXTS, max_length=np.int64(8), padding="max_length"
     )
     assert encoding.input_ids.shape == (5, 8)

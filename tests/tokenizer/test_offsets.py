@@ -106,7 +106,7 @@ def test_offsets_of_pairs_are_each_into_their_own_text(tokenizer: Tokenizer) -> 
 
 def test_offsets_without_special_tokens(tokenizer: Tokenizer) -> None:
     options = {"return_offsets": True, "add_special_tokens": False}
-    encoding = tokenizer(["hello a"], ["the"], **options)  # type: ignore[arg-type]
+    encoding = tokenizer(["hello a"], ["the"], **options)  # type: ignore[call-overload]
     assert spans_of(encoding) == [(0, 5), (6, 7), (0, 3)]
 
 

@@ -1,11 +1,13 @@
-// What one vocabulary and case mode make of each code point: the whole of cleaning, CJK
-// isolation, lowering, NFD, accent stripping and punctuation in one table look-up.
+// What one vocabulary and its text rules make of each code point: the whole of
+// cleaning, CJK isolation, lowering, NFD, accent stripping and punctuation in one table
+// look-up.
 #ifndef BERTFAST_CHAR_MAP_H_
 #define BERTFAST_CHAR_MAP_H_
 
 #include <cstdint>
 #include <vector>
 
+#include "bertfast/normal_form.h"
 #include "bertfast/unicode.h"
 
 namespace bertfast {
@@ -63,14 +65,15 @@ struct ExpandedSymbol {
 class CharMap {
  public:
   // O(distinct Unicode pages + pages with a symbol): about a millisecond.
-  CharMap(const Alphabet& alphabet, bool do_lower_case);
+  CharMap(const Alphabet& alphabet, const TextRules& rules);
+
+  const TextRules& rules() const { return rules_; }
 
   CharEntry entry(CodePoint code_point) const {
     return entries_[pages_[code_point >> kPageBits] << kPageBits |
                     (code_point & (kPageSize - 1))];
   }
-  // The elements that an entry with Action::kExpand stands for: at least one, at most
-  // four.
+  // The elements that an entry with Action::kExpand stands for: two to kMaxParts.
   const ExpandedSymbol* expansion_begin(CharEntry entry) const {
     return &expansions_[entry.payload() >> 3];
   }
@@ -79,10 +82,11 @@ class CharMap {
   }
 
  private:
-  CharEntry make_entry(const Alphabet& alphabet, CodePoint code_point, bool lower);
-  CharEntry make_expanded(const Alphabet& alphabet, CodePoints expansion, bool is_cjk);
-  void append_page(const Alphabet& alphabet, CodePoint page, bool lower);
+  CharEntry make_entry(const Alphabet& alphabet, CodePoint code_point);
+  CharEntry make_normal_entry(const Alphabet& alphabet, CodePoint code_point);
+  void append_page(const Alphabet& alphabet, CodePoint page);
 
+  TextRules rules_;
   std::vector<std::uint32_t> pages_;
   std::vector<CharEntry> entries_;
   std::vector<ExpandedSymbol> expansions_;

@@ -1,7 +1,7 @@
 // The rare chunks in which a character depends on its neighbours: the final-sigma rule
 // of str.lower(), and canonical reordering of combining marks that survive accent
-// stripping. Both look no further than the chunk, the stretch between whitespace or CJK
-// characters.
+// stripping. Each is on if its text rule is. Both look no further than the chunk, the
+// stretch between whitespace or CJK characters.
 #ifndef BERTFAST_CONTEXT_H_
 #define BERTFAST_CONTEXT_H_
 
@@ -25,6 +25,7 @@ class ContextualChunk {
   ContextualChunk(const Tokenizer& tokenizer, const IdBuffer* out,
                   std::size_t full_size, WordEncoder<kSpans>* word)
       : alphabet_(tokenizer.alphabet()),
+        rules_(tokenizer.char_map().rules()),
         out_(out),
         full_size_(full_size),
         word_(word) {}
@@ -38,17 +39,12 @@ class ContextualChunk {
       if (out_->size() >= full_size_ || !reader.next(&code_point)) return finish(here);
       const UnicodeRecord record = unicode_record(code_point);
       if (record.is_dropped()) continue;
-      if (record.is_space() || record.is_cjk()) return finish(here);
+      if (ends_chunk(record)) return finish(here);
       const std::int64_t source = reader.index() - 1;
-      if (code_point == kCapitalSigma) {
+      if (rules_.do_lower_case && code_point == kCapitalSigma) {
         add(is_final(reader) ? kFinalSigma : kSmallSigma, source);
-      } else if (record.has_expansion()) {
-        const CodePoints expansion = unicode_expansion(record);
-        for (const CodePoint* part = expansion.begin; part != expansion.end; ++part) {
-          add(*part, source);
-        }
       } else {
-        add(code_point, source);
+        for (const CodePoint part : NormalForm(code_point, rules_)) add(part, source);
       }
       if (!record.is_ignorable()) after_cased_ = record.is_cased();
     }
@@ -61,6 +57,10 @@ class ContextualChunk {
     std::int64_t source;
   };
 
+  bool ends_chunk(UnicodeRecord record) const {
+    return record.is_space() || (record.is_cjk() && rules_.tokenize_chinese_chars);
+  }
+
   // Whether a sigma that `reader` has just read ends a word in the sense of
   // str.lower().
   bool is_final(Reader reader) const {
@@ -69,7 +69,7 @@ class ContextualChunk {
     while (reader.next(&code_point)) {
       const UnicodeRecord record = unicode_record(code_point);
       if (record.is_dropped() || record.is_ignorable()) continue;
-      return record.is_space() || record.is_cjk() || !record.is_cased();
+      return ends_chunk(record) || !record.is_cased();
     }
     return true;
   }
@@ -77,13 +77,15 @@ class ContextualChunk {
   // Takes one code point after lowering and decomposition.
   void add(CodePoint code_point, std::int64_t source) {
     const UnicodeRecord record = unicode_record(code_point);
-    if (record.combining_class() != 0) {
-      if (!record.is_mark())
-        add_mark({alphabet_.symbol(code_point), record.combining_class(), source});
-      return;
+    if (rules_.strip_accents) {
+      if (record.combining_class() != 0) {
+        if (!record.is_mark())
+          add_mark({alphabet_.symbol(code_point), record.combining_class(), source});
+        return;
+      }
+      flush_marks();
+      if (record.is_mark()) return;
     }
-    flush_marks();
-    if (record.is_mark()) return;
     if (record.is_punctuation()) {
       word_->add_alone(alphabet_.symbol(code_point), source);
     } else {
@@ -115,6 +117,7 @@ class ContextualChunk {
   }
 
   const Alphabet& alphabet_;
+  const TextRules& rules_;
   const IdBuffer* out_;
   const std::size_t full_size_;
   WordEncoder<kSpans>* word_;

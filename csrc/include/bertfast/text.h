@@ -2,6 +2,7 @@
 #ifndef BERTFAST_TEXT_H_
 #define BERTFAST_TEXT_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -32,6 +33,16 @@ struct Text {
   std::size_t n_bytes() const { return length * unit_bytes(); }
 };
 
+// The part of `text` from unit `begin` on, of at most `length` units.
+inline Text slice(const Text& text, std::size_t begin, std::size_t length) {
+  const auto* data =
+      static_cast<const std::uint8_t*>(text.data) + begin * text.unit_bytes();
+  return {data, std::min(length, text.length - begin), text.kind};
+}
+
+// The length of `text` up to and with its last ASCII whitespace; 0 if it has none.
+std::size_t cut_at_space(const Text& text);
+
 // Reads one unit a code point. Copyable: a copy is a bookmark.
 template <class Unit>
 class UnitReader {
@@ -48,6 +59,8 @@ class UnitReader {
   }
   // Code points read so far.
   std::int64_t index() const { return next_ - begin_; }
+  // The first unit not read.
+  const Unit* position() const { return next_; }
 
  private:
   const Unit* begin_;

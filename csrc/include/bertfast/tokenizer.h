@@ -8,7 +8,9 @@
 
 #include "bertfast/char_map.h"
 #include "bertfast/id_buffer.h"
+#include "bertfast/normal_form.h"
 #include "bertfast/piece_trie.h"
+#include "bertfast/special_tokens.h"
 #include "bertfast/text.h"
 #include "bertfast/workspace.h"
 
@@ -30,16 +32,21 @@ struct VocabEntry {
 class Tokenizer {
  public:
   // `vocab` is read here and not kept; its tokens must be distinct. "##" marks a
-  // continuation.
+  // continuation. `special_tokens` are taken for themselves wherever a text has them.
   Tokenizer(const std::vector<VocabEntry>& vocab, std::int32_t unk_id,
-            bool do_lower_case);
+            const TextRules& rules, const std::vector<VocabEntry>& special_tokens);
+
+  // As the original, which has two settings of the rules and no special tokens.
+  Tokenizer(const std::vector<VocabEntry>& vocab, std::int32_t unk_id,
+            bool do_lower_case)
+      : Tokenizer(vocab, unk_id, {do_lower_case, do_lower_case, true}, {}) {}
 
   // Appends the ids of `text`, without special tokens, to `out`: at most `limit` of
   // them, reading no further than that takes. Linear time; memory beyond `out` is
   // constant. Throws std::bad_alloc.
   void encode(const Text& text, std::size_t limit, IdBuffer* out) const;
 
-  // The same without a cache and a window; `limit` as above.
+  // The same without a cache and a window; `limit` as above. Special tokens are text.
   void encode_plainly(const Text& text, std::size_t limit, IdBuffer* out) const;
 
   // Appends the ids of all texts to `out` and stores the ends: row i is
@@ -53,6 +60,7 @@ class Tokenizer {
   void encode_rows(const std::vector<Text>& texts, std::size_t limit, std::size_t begin,
                    std::size_t end, IdBuffer* out, std::int64_t* row_ends) const;
 
+  const SpecialTokenFinder& special_tokens() const { return special_tokens_; }
   const CharMap& char_map() const { return char_map_; }
   const PieceTrie& trie() const { return trie_; }
   const Alphabet& alphabet() const { return alphabet_; }
@@ -67,13 +75,18 @@ class Tokenizer {
  private:
   using CodePointStrings = std::vector<std::vector<CodePoint>>;
   Tokenizer(const CodePointStrings& tokens, const std::vector<VocabEntry>& vocab,
-            std::int32_t unk_id, bool do_lower_case);
+            std::int32_t unk_id, const TextRules& rules,
+            const std::vector<VocabEntry>& special_tokens);
+
+  void encode_in(const Text* texts, std::size_t limit, std::size_t begin,
+                 std::size_t end, IdBuffer* out, std::int64_t* row_ends) const;
 
   Alphabet alphabet_;
   CharMap char_map_;
   PieceTrie trie_;
   std::int32_t unk_id_;
   std::vector<std::uint16_t> token_lengths_;  // by id
+  SpecialTokenFinder special_tokens_;
   mutable WorkspacePool workspaces_;
 };
 

@@ -5,7 +5,7 @@
 //
 //   31     30   29         28     27    26    25   24    23     22..15          14..0
 //   (free) (free) ignorable cased  mark  punct cjk  drop  space  combining class
-//   expansion
+//   mapping
 //
 // Records are found in two steps, page of 128 code points first; equal pages are
 // shared, which leaves 141 KB of 4.4 MB. Reading is thread-safe: all of it is constant.
@@ -28,9 +28,16 @@ constexpr CodePoint kCapitalSigma = 0x3A3;
 constexpr CodePoint kSmallSigma = 0x3C3;
 constexpr CodePoint kFinalSigma = 0x3C2;
 
-struct CodePoints {
-  const CodePoint* begin;
-  const CodePoint* end;
+class CodePoints {
+ public:
+  CodePoints(const CodePoint* begin, const CodePoint* end) : begin_(begin), end_(end) {}
+  const CodePoint* begin() const { return begin_; }
+  const CodePoint* end() const { return end_; }
+  bool empty() const { return begin_ == end_; }
+
+ private:
+  const CodePoint* begin_;
+  const CodePoint* end_;
 };
 
 // Properties of one code point, as the reference tokenizer sees them.
@@ -46,15 +53,14 @@ class UnicodeRecord {
   bool is_cjk() const { return (bits_ & (1u << 25)) != 0; }
   // Is a word of its own.
   bool is_punctuation() const { return (bits_ & (1u << 26)) != 0; }
-  // Nonspacing mark (Mn), dropped in uncased mode after decomposition.
+  // Nonspacing mark (Mn): an accent, after decomposition.
   bool is_mark() const { return (bits_ & (1u << 27)) != 0; }
   // The two properties of the final-sigma rule, as str.lower() reads them.
   bool is_cased() const { return (bits_ & (1u << 28)) != 0; }
   bool is_ignorable() const { return (bits_ & (1u << 29)) != 0; }
   int combining_class() const { return static_cast<int>(bits_ >> 15 & 0xFF); }
-  // Whether lowering and NFD change it.
-  bool has_expansion() const { return (bits_ & 0x7FFF) != 0; }
-  std::uint32_t expansion_index() const { return bits_ & 0x7FFF; }
+  // Of its lower case and decomposition in the tables.
+  std::uint32_t mapping_index() const { return bits_ & 0x7FFF; }
 
  private:
   std::uint32_t bits_;
@@ -63,9 +69,10 @@ class UnicodeRecord {
 // The record of `code_point`, which must be below kCodePointCount.
 UnicodeRecord unicode_record(CodePoint code_point);
 
-// NFD of the lower case of a code point that has_expansion(), 1 to 4 long, marks kept.
-// Capital sigma gives the small sigma, never the final one.
-CodePoints unicode_expansion(UnicodeRecord record);
+// The lower case of a code point by itself, and its canonical decomposition (NFD),
+// marks kept: up to 4 long, and empty if it stays as it is.
+CodePoints unicode_lower(UnicodeRecord record);
+CodePoints unicode_decomposition(UnicodeRecord record);
 
 // Number of the distinct page that holds code points [page * 128, page * 128 + 128),
 // and how many distinct pages there are: tables derived from this one can share pages
