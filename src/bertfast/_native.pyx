@@ -45,6 +45,11 @@ cdef extern from "bertfast/arrow.h" namespace "bertfast" nogil:
     int64_t append_arrow_texts(
         const ArrowSchema& schema, const ArrowArray& array, vector[Text]* texts) except +
 
+cdef extern from "bertfast/scanner.h" namespace "bertfast" nogil:
+    cdef struct ScannerKernel:
+        const char* name
+    const ScannerKernel& scanner_kernel()
+
 cdef extern from "bertfast/lines.h" namespace "bertfast" nogil:
     void append_lines(const unsigned char* bytes, size_t n, vector[Text]* texts) except +
 
@@ -107,6 +112,7 @@ ctypedef fused id_t:
     int32_t
     int64_t
 
+KERNEL = (<bytes>scanner_kernel().name).decode("ascii")
 UNICODE_VERSION = (<bytes>unicode_version()).decode("ascii")
 
 cdef object MAX_SPAN = 2**31 - 1

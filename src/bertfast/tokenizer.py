@@ -256,7 +256,9 @@ class Tokenizer:
         Args:
             paths: the files, encoded one behind the other.
             by: a row for each line (ended by a line feed), or for each file.
-            add_special_tokens, max_length, num_threads: as in `encode_ragged`.
+            add_special_tokens: False leaves [CLS] and [SEP] out.
+            max_length: tokens a row at most, special ones included.
+            num_threads: threads for this call; None chooses by the amount of text.
 
         Returns:
             ids int32 [n] and offsets int64 [rows + 1], as `encode_ragged`.
