@@ -105,13 +105,18 @@ class Comparison:
     shown: list[str] = field(default_factory=list)
 
     def add(self, twins: Twins, texts: Iterable[Text]) -> None:
-        """Compare native and reference ids of every text, a batch at a time."""
+        """Compare native and reference ids of every text, a batch at a time.
+
+        Each batch is encoded twice: as it is, and once more, when its chunks have been seen
+        before, with every str that can be UTF-8 as bytes.
+        """
         for batch in batches(texts):
             self.cases += len(batch)
-            native = twins.native.encode_ragged(batch, add_special_tokens=False)
             rows = [twins.oracle.ids(text) for text in batch]
-            for row in differing_rows(native, rows):
-                self._note(batch[row], twins)
+            for form in (batch, [as_bytes(text) for text in batch]):
+                native = twins.native.encode_ragged(form, add_special_tokens=False)
+                for row in differing_rows(native, rows):
+                    self._note(form[row], twins)
 
     def add_equal(self, left: Tokenizer, texts: Sequence[Text], others: Sequence[Text]) -> None:
         """Compare the ids of `texts` with those of `others`, both by one tokenizer."""
@@ -123,6 +128,19 @@ class Comparison:
         rows = [ids_2[start:end].tolist() for start, end in pairwise(offsets_2)]
         for row in differing_rows((ids, offsets), rows):
             self.fail(f"{texts[row]!r} is not encoded as {others[row]!r}")
+
+    def add_offsets(
+        self, native: Tokenizer, texts: Sequence[str], rows: Sequence[list[tuple[int, int]]]
+    ) -> None:
+        """Compare the offsets of `texts` with `rows`: twice, as `add` does."""
+        self.cases += len(texts)
+        forms = [*texts, *map(as_bytes, texts)]
+        encoding = native(forms, return_offsets=True, add_special_tokens=False)
+        assert encoding.offsets is not None
+        for row, text in enumerate(forms):
+            spans = [(a, b) for a, b in encoding.offsets[row, : encoding.lengths[row]].tolist()]
+            if spans != rows[row % len(texts)]:
+                self.fail(f"{text!a}: native {spans}, oracle {rows[row % len(texts)]}")
 
     def fail(self, message: str) -> None:
         """Count one difference, described by `message`."""
@@ -138,10 +156,21 @@ class Comparison:
         def differs(candidate: Text) -> bool:
             return _native_ids(twins, candidate) != twins.oracle.ids(candidate)
 
-        least = shrink(text, differs) if differs(text) else text
+        if not differs(text):
+            self.fail(f"{text!a} differs in its batch, but not alone")
+            return
+        least = shrink(text, differs)
         native = [twins.tokens[index] for index in _native_ids(twins, least)]
         expected = [twins.tokens[index] for index in twins.oracle.ids(least)]
         self.fail(f"{least!a}: native {native!a}, reference {expected!a}")
+
+
+def as_bytes(text: Text) -> Text:
+    """Return `text` as UTF-8, or as it is if it holds a lone surrogate."""
+    try:
+        return text.encode() if isinstance(text, str) else text
+    except UnicodeEncodeError:
+        return text
 
 
 def _native_ids(twins: Twins, text: Text) -> list[int]:

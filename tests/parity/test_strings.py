@@ -170,7 +170,6 @@ def _compare_corpus(path: Path, twins: Twins, step: int) -> Comparison:
         chosen = list(lines)[::step]
     comparison = Comparison()
     comparison.add(twins, chosen)
-    comparison.add(twins, [line.encode() for line in chosen])
     return comparison
 
 

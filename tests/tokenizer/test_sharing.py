@@ -130,6 +130,42 @@ def test_forked_child_and_its_parent_both_work(implementation: str, tmp_path: Pa
     assert result.returncode == 0, result.stderr
 
 
+BUSY_FORK_SCRIPT = """
+import os, sys, threading, time
+from bertfast import Tokenizer
+tokenizer = Tokenizer(sys.argv[1])
+texts = [f"hello {n} unaffable world" for n in range(300)]
+expected = tokenizer.encode("hello unaffable world")
+stop = threading.Event()
+def work():
+    while not stop.is_set():
+        tokenizer.encode_ragged(texts, num_threads=2)
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads: thread.start()
+good = True
+for _ in range(30):
+    child = os.fork()
+    if child == 0:
+        same = tokenizer.encode("hello unaffable world") == expected
+        tokenizer.encode_ragged(texts, num_threads=2)
+        os._exit(0 if same else 7)
+    good &= os.waitpid(child, 0)[1] == 0
+stop.set()
+for thread in threads: thread.join()
+sys.exit(0 if good else 1)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_child_forked_while_others_encode_works(tmp_path: Path) -> None:
+    # What the other threads held at the moment of the fork must not be missing in the child.
+    path = tmp_path / "vocab.txt"
+    path.write_text("\n".join(small_vocab()), encoding="utf-8")
+    command = [sys.executable, "-W", "ignore", "-c", BUSY_FORK_SCRIPT, str(path)]
+    result = subprocess.run(command, timeout=120, capture_output=True, check=False, text=True)
+    assert result.returncode == 0, result.stderr
+
+
 def test_tokenizer_is_immutable(tokenizer: Tokenizer) -> None:
     for name in ("vocab", "do_lower_case", "implementation", "vocab_size", "anything"):
         with pytest.raises((AttributeError, TypeError)):
