@@ -145,7 +145,7 @@ void BatchEncoder::fetch(const std::uint16_t* edges, std::size_t n, Pending* pen
 void BatchEncoder::look_up(const std::uint16_t* edges, std::size_t n,
                            const Pending* pending) {
   const std::uint8_t* window = workspace_->window.data();
-  out_->reserve_more(kGroup * kLongIds);
+  out_->reserve_more(kRoom);
   std::int32_t* next = out_->end();
   std::uint32_t row_end = next_row_end();
   for (std::size_t i = 0; i < n; ++i) {
@@ -158,7 +158,7 @@ void BatchEncoder::look_up(const std::uint16_t* edges, std::size_t n,
     const bool in_first = slot[0].key == pending[i].key;
     const bool in_second = slot[1].key == pending[i].key;
     slot += in_first ? 0 : 1;
-    if (__builtin_expect(in_first | in_second, 1)) {
+    if (__builtin_expect((in_first | in_second) & !slot->value.is_far(), 1)) {
       next += slot->value.copy_to(next);
     } else {
       out_->set_end(next);
@@ -175,7 +175,7 @@ void BatchEncoder::look_up(const std::uint16_t* edges, std::size_t n,
 void BatchEncoder::look_up_with_spans(const std::uint16_t* edges, std::size_t n,
                                       const Pending* pending) {
   const std::uint8_t* window = workspace_->window.data();
-  out_->reserve_more(kGroup * kLongIds);
+  out_->reserve_more(kRoom);
   std::uint32_t row_end = next_row_end();
   for (std::size_t i = 0; i < n; ++i) {
     while (edges[2 * i] >= row_end) row_end = finish_row();
@@ -187,7 +187,7 @@ void BatchEncoder::look_up_with_spans(const std::uint16_t* edges, std::size_t n,
     const bool in_first = slot[0].key == pending[i].key;
     const bool in_second = slot[1].key == pending[i].key;
     slot += in_first ? 0 : 1;
-    if (in_first | in_second) {
+    if ((in_first | in_second) & !slot->value.is_far()) {
       out_->set_end(out_->end() + slot->value.copy_to(out_->end()));
     } else {
       write_missed(chunk, length, pending[i]);
@@ -219,7 +219,7 @@ void BatchEncoder::write_spans(const std::uint8_t* chunk, std::size_t length,
   if (continuations > 0 || covered != length) {
     out_->truncate(size);
     encode_chunk<true>(chunk, length);
-    out_->reserve_more(kGroup * kLongIds);
+    out_->reserve_more(kRoom);
     shift_spans(size, begin);
   }
   row_continuations_ += continuations;
@@ -266,38 +266,35 @@ __attribute__((noinline)) void BatchEncoder::write_missed(const std::uint8_t* ch
   } else {
     encode_chunk<false>(chunk, length);
   }
-  out_->reserve_more(kGroup * kLongIds);
+  out_->reserve_more(kRoom);
 }
 
-// A short chunk that its bucket does not hold: it may be with the long ones for its
-// ids.
+// A short chunk whose ids are in the ring, or that its bucket does not hold.
 void BatchEncoder::write_missed_short(const std::uint8_t* chunk, std::size_t length,
                                       const Pending& pending) {
-  const LongKey key{pending.key, {0, 0}};
-  ChunkCache::LongSlot* slot = cache_.long_slot(hash(key));
-  if (slot->key == key) {
-    out_->set_end(out_->end() + slot->value.copy_to(out_->end()));
-    return;
+  for (const ChunkCache::ShortSlot* slot : {pending.bucket, pending.bucket + 1}) {
+    if (slot->key == pending.key && write_cached(slot->value)) return;
   }
   const std::size_t size = out_->size();
   encode_chunk<false>(chunk, length);
-  const std::size_t count = out_->size() - size;
-  const std::int32_t* ids = out_->ids().data() + size;
-  if (!ChunkCache::insert(pending.bucket, pending.key, ids, count)) {
-    ChunkCache::insert(slot, key, ids, count);
-  }
+  cache_.insert(pending.bucket, pending.key, out_->ids().data() + size,
+                out_->size() - size);
 }
 
 void BatchEncoder::write_missed_long(const std::uint8_t* chunk, std::size_t length) {
   const LongKey key = load_long_key(chunk, length);
   ChunkCache::LongSlot* slot = cache_.long_slot(hash(key));
-  if (slot->key == key) {
-    out_->set_end(out_->end() + slot->value.copy_to(out_->end()));
-    return;
-  }
+  if (slot->key == key && write_cached(slot->value)) return;
   const std::size_t size = out_->size();
   encode_chunk<false>(chunk, length);
-  ChunkCache::insert(slot, key, out_->ids().data() + size, out_->size() - size);
+  cache_.insert(slot, key, out_->ids().data() + size, out_->size() - size);
+}
+
+template <class Cached>
+bool BatchEncoder::write_cached(const Cached& cached) {
+  if (!cached.copy_to(out_->end(), cache_.ring())) return false;
+  out_->set_end(out_->end() + cached.count());
+  return true;
 }
 
 template <bool kSpans>

@@ -115,7 +115,13 @@ class PieceTrieBuilder {
   std::size_t search_from_ = 2;
 };
 
-PieceTrie::PieceTrie(std::vector<Piece> pieces, Symbol alphabet_size) {
+PieceTrie::PieceTrie(std::vector<Piece> pieces, Symbol alphabet_size)
+    : words_of_one_(alphabet_size, kNoId) {
+  for (const Piece& piece : pieces) {
+    if (piece.symbols.size() == 1 && !piece.is_continuation) {
+      words_of_one_[piece.symbols[0]] = piece.id;
+    }
+  }
   PieceTrieBuilder(std::move(pieces), alphabet_size, this).build();
 }
 

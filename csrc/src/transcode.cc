@@ -5,7 +5,8 @@
 namespace bertfast {
 namespace {
 
-std::uint8_t* write(CodePoint code_point, std::uint8_t* out) {
+inline __attribute__((always_inline)) std::uint8_t* write(CodePoint code_point,
+                                                          std::uint8_t* out) {
   const auto tail = [code_point](int shift) {
     return static_cast<std::uint8_t>(0x80 | (code_point >> shift & 0x3F));
   };

@@ -70,7 +70,8 @@ def _compare_offsets(generator: str, count: int, do_lower_case: bool) -> Compari
     texts = list(random_strings(generator, count))
     characters = sorted({char for text in texts for char in text})
     known = characters[: -len(characters) // 10]  # so that some words are unknown
-    tokenizer = build_tokenizer("native", revealing_vocab(known), do_lower_case=do_lower_case)
+    tokens = [*revealing_vocab(known), *_longer_pieces(texts, do_lower_case)]
+    tokenizer = build_tokenizer("native", list(dict.fromkeys(tokens)), do_lower_case=do_lower_case)
     vocab = tokenizer.vocab
     encoding = tokenizer(texts, return_offsets=True, add_special_tokens=False)
     assert encoding.offsets is not None
@@ -81,6 +82,13 @@ def _compare_offsets(generator: str, count: int, do_lower_case: bool) -> Compari
         if spans != expected:
             comparison.fail(f"{text!a}: native {spans}, oracle {expected}")
     return comparison
+
+
+def _longer_pieces(texts: list[str], do_lower_case: bool) -> list[str]:
+    """Return pieces of 2 and 3 characters of every third word."""
+    basic = reference.BasicTokenizer(do_lower_case)
+    words = [word for text in texts for word in basic.tokenize(text)][::3]
+    return [piece for word in words for piece in (word[:2], f"##{word[2:5]}", f"##{word[1:3]}")]
 
 
 @MODES

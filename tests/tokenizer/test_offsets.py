@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bertfast import Encoding, Tokenizer
 from tests.conftest import TokenizerFactory
 from tests.tokenizer.original import piece_spans
-from tests.tokenizer.vocabulary import alphabet_vocab, small_vocab
+from tests.tokenizer.vocabulary import SPECIAL_TOKENS, alphabet_vocab, small_vocab
 
 VOCAB = {token: index for index, token in enumerate(small_vocab())}
 
@@ -74,6 +74,12 @@ def test_reordered_marks_keep_their_own_places(make_tokenizer: TokenizerFactory)
     tokenizer = make_tokenizer(alphabet_vocab("a\u302e\U0001d16d"))
     encoding = tokenizer(["a\U0001d16d\u302e"], return_offsets=True)
     assert spans_of(encoding)[1:-1] == [(0, 1), (2, 3), (1, 2)]
+
+
+def test_piece_of_reordered_marks_covers_all_of_them(make_tokenizer: TokenizerFactory) -> None:
+    tokenizer = make_tokenizer([*SPECIAL_TOKENS, "a", "##\u302e\U0001d16d", "b\u302e\U0001d16d"])
+    encoding = tokenizer(["a\U0001d16d\u302e b\U0001d16d\u0301\u302e"], return_offsets=True)
+    assert spans_of(encoding)[1:-1] == [(0, 1), (1, 3), (4, 8)]
 
 
 def test_offsets_array_has_its_type_and_shape(tokenizer: Tokenizer) -> None:

@@ -34,6 +34,10 @@ class BatchEncoder {
   static constexpr std::size_t kMaxRows = 256;
   static constexpr std::size_t kGroup = 64;  // chunks whose slots are fetched at a time
 
+  // Room for the ids of a group, made at its start and again after each one that was
+  // missed.
+  static constexpr std::size_t kRoom = kGroup * kLongIds + kMaxRingIds;
+
   // Where the row ends in the window, and where to say so.
   struct Row {
     std::uint32_t window_end;
@@ -64,6 +68,8 @@ class BatchEncoder {
   void write_missed_short(const std::uint8_t* chunk, std::size_t length,
                           const Pending& pending);
   void write_missed_long(const std::uint8_t* chunk, std::size_t length);
+  template <class Cached>
+  bool write_cached(const Cached& cached);
   template <bool kSpans>
   void encode_chunk(const std::uint8_t* chunk, std::size_t length);
 

@@ -59,12 +59,7 @@ class PieceTrie {
   }
 
   // The id of the whole word `symbol`, or kNoId.
-  std::int32_t word_of_one(Symbol symbol) const {
-    const std::uint32_t child = (nodes_[kWordRoot].base & kBaseMask) + symbol;
-    const bool found =
-        nodes_[child].check == kWordRoot && nodes_[child].base & kIsPiece;
-    return found ? ids_[child] : kNoId;
-  }
+  std::int32_t word_of_one(Symbol symbol) const { return words_of_one_[symbol]; }
 
   std::size_t node_count() const { return nodes_.size(); }
 
@@ -84,7 +79,8 @@ class PieceTrie {
   friend class PieceTrieBuilder;
 
   std::vector<Node> nodes_;
-  std::vector<std::int32_t> ids_;  // of the piece that ends at a node
+  std::vector<std::int32_t> ids_;           // of the piece that ends at a node
+  std::vector<std::int32_t> words_of_one_;  // by symbol
 };
 
 }  // namespace bertfast

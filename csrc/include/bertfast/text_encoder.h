@@ -55,7 +55,7 @@ class TextEncoder {
         word_.add_alone(entry.payload(), source);
         break;
       case Action::kCjk:
-        word_.add_alone(entry.payload(), source);
+        word_.add_ideographs(map_, entry.payload(), full_size_, &reader_);
         start_chunk();
         break;
       case Action::kExpand:

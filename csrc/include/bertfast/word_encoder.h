@@ -60,10 +60,24 @@ class WordEncoder {
   // Ends the word and takes a character that is a word of its own.
   void add_alone(Symbol symbol, std::int64_t source) {
     finish();
-    out_->reserve_more(1);
-    const std::int32_t id = trie_.word_of_one(symbol);
-    const auto begin = static_cast<std::int32_t>(source);
-    push(id == kNoId ? unk_id_ : id, {begin, begin + 1});
+    push_alone(symbol, source);
+  }
+
+  // Takes an ideograph, which is a word of its own, and those that `reader` has behind
+  // it, until `out` holds `full_size` ids.
+  template <class Reader>
+  void add_ideographs(const CharMap& map, Symbol first, std::size_t full_size,
+                      Reader* reader) {
+    add_alone(first, reader->index() - 1);
+    while (out_->size() < full_size) {
+      Reader next = *reader;
+      CodePoint code_point;
+      if (!next.next(&code_point)) return;
+      const CharEntry entry = map.entry(code_point);
+      if (entry.action() != Action::kCjk) return;
+      *reader = next;
+      push_alone(entry.payload(), next.index() - 1);
+    }
   }
 
   // Forgets the word.
@@ -93,6 +107,13 @@ class WordEncoder {
       begin += match.length;
     }
     return true;
+  }
+
+  void push_alone(Symbol symbol, std::int64_t source) {
+    out_->reserve_more(1);
+    const std::int32_t id = trie_.word_of_one(symbol);
+    const auto begin = static_cast<std::int32_t>(source);
+    push(id == kNoId ? unk_id_ : id, {begin, begin + 1});
   }
 
   void push(std::int32_t id, Span span) {

@@ -1,0 +1,1 @@
+"""Measures speed against other tokenizers, after comparing ids with the reference's."""

@@ -1,0 +1,128 @@
+"""`bertfast benchmark`: measure speed against other tokenizers on this machine."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from bertfast.benchmark.results import Report
+
+_EXIT_WRONG_IDS = 1
+_EXIT_BAD_INPUT = 2
+_DEFAULT_ROUNDS = 5
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def benchmark(context: click.Context) -> None:
+    """Measure speed against others on this machine, results checked first."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(_EXIT_BAD_INPUT)
+
+
+@benchmark.command()
+@click.option(
+    "--vocab",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Vocabulary, one token a line [derived from the corpora].",
+)
+@click.option("--cased", is_flag=True, help="Do not lower the texts: for cased vocabularies.")
+@click.option(
+    "--corpus",
+    "corpora",
+    multiple=True,
+    metavar="FILE",
+    help="Texts, one a line; may be repeated. NAME=FILE,FILE,... mixes files line by line "
+    "[four generated corpora of 0.5 MB].",
+)
+@click.option(
+    "--peers",
+    default="all",
+    show_default=True,
+    metavar="NAMES",
+    help="all (whichever are installed), none, or names parted by commas.",
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--repeat",
+    "n_rounds",
+    type=click.IntRange(min=1),
+    default=_DEFAULT_ROUNDS,
+    show_default=True,
+    metavar="N",
+    help="Rounds of warm passes; half as many fresh processes measure each first pass.",
+)
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="Also write the figures to OUT.",
+)
+@click.option(
+    "--plot",
+    "plot_path",
+    type=click.Path(path_type=Path),
+    metavar="OUT.png",
+    help="Also draw them (needs matplotlib).",
+)
+@click.pass_context
+def tokenize(
+    context: click.Context,
+    *,
+    vocab: Path | None,
+    cased: bool,
+    corpora: Sequence[str],
+    peers: str,
+    threads: int,
+    n_rounds: int,
+    json_path: Path | None,
+    plot_path: Path | None,
+) -> None:
+    """Compare bertfast with the tokenizers that are installed.
+
+    All ids are compared with the reference's before any time is shown. Exit code 1 if
+    bertfast's differ anywhere.
+    """
+    from bertfast.benchmark.plot import check_can_plot, plot_report
+    from bertfast.benchmark.report import print_report
+    from bertfast.benchmark.run import Options, WrongIdsError, compare_tokenizers
+
+    if plot_path:
+        check_can_plot()
+    options = Options(vocab, not cased, corpora, peers, threads, n_rounds)
+    try:
+        with _steps() as on_step:
+            report = compare_tokenizers(options, on_step)
+    except WrongIdsError as error:
+        click.echo(f"bertfast: error: {error}", err=True)
+        context.exit(_EXIT_WRONG_IDS)
+    print_report(report)
+    if json_path:
+        _write_json(report, json_path)
+    if plot_path:
+        plot_report(report, plot_path)
+
+
+def _write_json(report: "Report", path: Path) -> None:
+    text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _steps() -> Iterator[Callable[[str], None]]:
+    """Show the current step on a terminal; leave nothing behind, so that errors are one line."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda step: None
+        return
+    with console.status("starting") as status:
+        yield lambda step: status.update(f"{step} ...")
