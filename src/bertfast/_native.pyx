@@ -184,6 +184,10 @@ cdef object take_ints(int32_t* data, size_t length):
     return np.frombuffer(owner, np.int32)
 
 
+cdef bytes as_bytes(const Text& text):
+    return (<const char*>text.data)[:text.length] if text.length else b""
+
+
 cdef class TextViews:
     """Texts in memory that somebody else owns and this object keeps alive."""
 
@@ -194,10 +198,7 @@ cdef class TextViews:
 
     def as_list(self):
         """Return the texts as a list of bytes."""
-        return [
-            (<const char*>self.views[i].data)[:self.views[i].length] if self.views[i].length else b""
-            for i in range(self.views.size())
-        ]
+        return [as_bytes(self.views[i]) for i in range(self.views.size())]
 
 
 cdef class FileTexts(TextViews):
