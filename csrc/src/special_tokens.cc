@@ -9,8 +9,7 @@
 namespace bertfast {
 namespace {
 
-// Special tokens are looked for so far ahead of what is encoded: a long text of which
-// only the beginning is wanted is not read to its end.
+// Special tokens are looked for so far ahead of what is encoded.
 constexpr std::size_t kSliceUnits = 1 << 16;
 
 const std::uint8_t* next_bracket(const std::uint8_t* begin, const std::uint8_t* end) {

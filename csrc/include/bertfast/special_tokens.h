@@ -49,7 +49,9 @@ class SpecialTokenFinder {
   std::vector<SpecialToken> tokens_;
 };
 
-// Encodes texts with special tokens in them; all else is left to BatchEncoder.
+// Encodes texts with special tokens in them; all else is left to BatchEncoder. A text
+// of which only the beginning is wanted is read little further, if it has whitespace;
+// without any, it is searched for special tokens to its end.
 class SpecialTextEncoder {
  public:
   SpecialTextEncoder(const Tokenizer& tokenizer, std::size_t limit,
