@@ -67,9 +67,16 @@ struct Batch {
   Unclaimed unclaimed;
 };
 
+// A helper's memory is kept for the next batch up to this many ids.
+constexpr std::size_t kMaxKeptIds = 1 << 20;
+
 struct Helper {
-  explicit Helper(bool with_spans) : out(with_spans) {}
-  IdBuffer out;
+  Helper(WorkspacePool* pool, bool with_spans)
+      : lease(pool), out(&lease.get()->helper_ids) {
+    out->reset(with_spans, kMaxKeptIds);
+  }
+  const WorkspacePool::Lease lease;
+  IdBuffer* out;
   std::exception_ptr error;
 };
 
@@ -78,11 +85,11 @@ void take_from_back(Batch* batch, Helper* helper) noexcept {
     std::size_t index;
     while (batch->unclaimed.take_back(&index)) {
       Block& block = batch->blocks[index];
-      block.buffer = &helper->out;
-      block.first_id = helper->out.size();
+      block.buffer = helper->out;
+      block.first_id = helper->out->size();
       batch->tokenizer.encode_rows(batch->texts, batch->limit, block.begin, block.end,
-                                   &helper->out, batch->row_ends);
-      block.last_id = helper->out.size();
+                                   helper->lease.get(), helper->out, batch->row_ends);
+      block.last_id = helper->out->size();
     }
   } catch (...) {
     helper->error = std::current_exception();
@@ -90,11 +97,12 @@ void take_from_back(Batch* batch, Helper* helper) noexcept {
 }
 
 void take_from_front(Batch* batch, IdBuffer* out) {
+  const WorkspacePool::Lease lease(batch->tokenizer.workspaces());
   std::size_t index;
   while (batch->unclaimed.take_front(&index)) {
     const Block& block = batch->blocks[index];
     batch->tokenizer.encode_rows(batch->texts, batch->limit, block.begin, block.end,
-                                 out, batch->row_ends);
+                                 lease.get(), out, batch->row_ends);
   }
 }
 
@@ -140,7 +148,8 @@ void encode_parallel(const Tokenizer& tokenizer, const std::vector<Text>& texts,
   Threads threads;
   try {
     while (helpers.size() + 1 < n_threads && helpers.size() + 1 < n_blocks) {
-      helpers.push_back(std::make_unique<Helper>(out->with_spans()));
+      helpers.push_back(
+          std::make_unique<Helper>(tokenizer.workspaces(), out->with_spans()));
       Helper* helper = helpers.back().get();
       threads.start([&batch, helper] { take_from_back(&batch, helper); });
     }

@@ -37,6 +37,11 @@ class GrowingArray {
     capacity_ = capacity;
   }
 
+  // Frees the memory if there is more than `most` elements need.
+  void shrink(std::size_t most) {
+    if (capacity_ > most) std::free(release());
+  }
+
   // Hands the memory over, to be freed with std::free; the array is empty then.
   T* release() {
     capacity_ = 0;
@@ -87,6 +92,13 @@ class IdBuffer {
     if (with_spans_)
       std::copy_n(other->spans_.data() + begin, n, spans_.data() + size_);
     size_ += n;
+  }
+  // Forgets everything, and most of the memory if that is more than `most_ids` need.
+  void reset(bool with_spans, std::size_t most_ids) {
+    with_spans_ = with_spans;
+    size_ = 0;
+    ids_.shrink(most_ids);
+    spans_.shrink(most_ids);
   }
   // Forgets everything from `size` on.
   void truncate(std::size_t size) { size_ = size; }

@@ -58,8 +58,10 @@ class Tokenizer {
 
   // The same for rows [begin, end) on the calling thread.
   void encode_rows(const std::vector<Text>& texts, std::size_t limit, std::size_t begin,
-                   std::size_t end, IdBuffer* out, std::int64_t* row_ends) const;
+                   std::size_t end, Workspace* workspace, IdBuffer* out,
+                   std::int64_t* row_ends) const;
 
+  WorkspacePool* workspaces() const { return &workspaces_; }
   const SpecialTokenFinder& special_tokens() const { return special_tokens_; }
   const CharMap& char_map() const { return char_map_; }
   const PieceTrie& trie() const { return trie_; }
@@ -79,7 +81,8 @@ class Tokenizer {
             const std::vector<VocabEntry>& special_tokens);
 
   void encode_in(const Text* texts, std::size_t limit, std::size_t begin,
-                 std::size_t end, IdBuffer* out, std::int64_t* row_ends) const;
+                 std::size_t end, Workspace* workspace, IdBuffer* out,
+                 std::int64_t* row_ends) const;
 
   Alphabet alphabet_;
   CharMap char_map_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bertfast/chunk_cache.h"
+#include "bertfast/id_buffer.h"
 #include "bertfast/scanner.h"
 
 namespace bertfast {
@@ -23,6 +24,9 @@ struct Workspace {
   std::array<std::uint8_t, kWindowBytes + 2 * kScanBlock> window;
   std::array<std::uint16_t, kWindowBytes + 2 * kScanBlock> edges;
   ChunkCache cache;
+  // What a helper of a parallel batch has encoded: memory that a new thread asks the
+  // system for costs a fifth of the encoding, so it is kept.
+  IdBuffer helper_ids{false};
 };
 
 // Lends workspaces to threads. Lock-free, so that a fork at any moment leaves a child
@@ -35,6 +39,9 @@ class WorkspacePool {
   ~WorkspacePool() {
     for (auto& slot : slots_) delete slot.load();
   }
+
+  // Makes a workspace ahead of its first use.
+  void prepare() { give_back(take()); }
 
   // A workspace that comes back by itself.
   class Lease {
