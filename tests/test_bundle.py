@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def fill(folder: Path, **changes: Any) -> Manifest:
     sha256, sizes = describe_files(folder)
     manifest = Manifest(
         bertfast_version="0.1.0",
-        unicode_version="14.0.0",
+        unicode_version=unicodedata.unidata_version,
         do_lower_case=True,
         max_length=128,
         config=BertConfig(vocab_size=2),
@@ -61,6 +62,12 @@ def test_bundle_loads_what_was_written(tmp_path: Path) -> None:
     assert bundle.model_path.read_bytes() == b"graph"
     assert bundle.vocab_path.name == "vocab.txt"
     assert names_in(tmp_path) == ["model"]
+
+
+def test_bundle_of_another_unicode_version_loads_with_a_warning(tmp_path: Path) -> None:
+    fill(tmp_path, unicode_version="1.1.5")
+    with pytest.warns(RuntimeWarning, match=r"exported under Unicode 1\.1\.5"):
+        assert Bundle.load(tmp_path).manifest.unicode_version == "1.1.5"
 
 
 def test_bundle_without_labels_loads(tmp_path: Path) -> None:

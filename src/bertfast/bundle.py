@@ -8,6 +8,8 @@ import hashlib
 import os
 import secrets
 import shutil
+import unicodedata
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,12 +53,27 @@ class Bundle:
 
         Raises:
             BundleError: no bundle, or a file is missing or differs; it names the file.
+
+        Warns:
+            RuntimeWarning: the bundle was exported under another Unicode version, so that
+                the newest characters may be tokenized differently.
         """
         folder = Path(path)
         manifest = _read_manifest(folder)
         for name, expected in manifest.sha256.items():
             _check_file(folder / name, manifest.sizes[name], expected if verify else None)
+        _warn_of_other_unicode(folder, manifest.unicode_version)
         return cls(folder, manifest)
+
+
+def _warn_of_other_unicode(folder: Path, exported: str) -> None:
+    if exported != unicodedata.unidata_version:
+        warnings.warn(
+            f"{folder} was exported under Unicode {exported} and this interpreter has "
+            f"{unicodedata.unidata_version}: the newest characters may be tokenized differently",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def describe_files(folder: Path) -> tuple[dict[str, str], dict[str, int]]:
