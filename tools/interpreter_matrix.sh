@@ -2,14 +2,22 @@
 # Runs the tokenizer suite and the parity checks on every CPython 3.10-3.13 found (pyenv or
 # PATH), each with another Unicode version, in a fresh environment and from the sdist.
 #
-# Usage: tools/interpreter_matrix.sh [--exhaustive]
+# Usage: tools/interpreter_matrix.sh [--exhaustive] [VERSION...]
 # Counts of the parity checks go to build/parity-VERSION.json. Missing interpreters are skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 work=$root/build/matrix
 export BERTFAST_SHARED_DATA=${BERTFAST_SHARED_DATA:-$root/../shared/data}
-versions=(3.10 3.11 3.12 3.13)
+versions=()
+options=()
+for argument in "$@"; do
+  case $argument in
+    -*) options+=("$argument") ;;
+    *) versions+=("$argument") ;;
+  esac
+done
+[ ${#versions[@]} != 0 ] || versions=(3.10 3.11 3.12 3.13)
 
 find_python() { # VERSION: print the first interpreter of that version
   local candidate
@@ -59,7 +67,7 @@ for version in "${versions[@]}"; do
   mkdir -p "$work/$version"
   echo "== Python $version, Unicode $unicode"
   set +e
-  (set -e && check "$version" "$python" "$@") 2>&1 | tee "$work/$version/log"
+  (set -e && check "$version" "$python" "${options[@]}") 2>&1 | tee "$work/$version/log"
   status=${PIPESTATUS[0]}
   set -e
   summary+=("$version (Unicode $unicode): $(tail -n 1 "$work/$version/log")")
