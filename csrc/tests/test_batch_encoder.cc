@@ -26,7 +26,8 @@ const char32_t kAlphabet[] =
     U"abcdeABC   "
     U"\t\n'.,-!#"
     U"\u00e9\u00df\u00a0\u0130\u03a3\u03c3\u03b1\u0301\u0323\u4e00\u5927\u3042"
-    U"\uac00\u1100\u2028\u3000\u200d\ufb01\uff0c\U0001f600\U0001d165\U0001d16d"
+    U"\uff1a\u3002\u4e00\u4e01\u9fff\u3400\uac00\u1100\u2028\u3000\u200d\ufb01\uff0c"
+    U"\U0001f600\U0001d165\U0001d16d"
     U"\U00020000";
 constexpr std::size_t kAlphabetSize = sizeof(kAlphabet) / sizeof(kAlphabet[0]) - 1;
 
