@@ -112,10 +112,20 @@ FoundWordsOfOne* BatchEncoder::found() {
   return out_->with_spans() ? nullptr : &found_;
 }
 
+// How many words of one more there is room for. In the window a run of them takes less
+// than its text.
+std::size_t BatchEncoder::room_for_found() const {
+  const auto& words = workspace_->words_of_one;
+  return words.size() - static_cast<std::size_t>(found_.next - words.data());
+}
+
 // Puts a text into the window, which is emptied first if it has no room.
 void BatchEncoder::append(const Text& text, std::int64_t* row_end) {
   const std::size_t most = text.length * max_bytes_per_unit(text.kind) + 1;
-  if (used_ + most > kWindowBytes || n_rows_ == kMaxRows) flush();
+  if (used_ + most > kWindowBytes || n_rows_ == kMaxRows ||
+      text.length > room_for_found()) {
+    flush();
+  }
   std::uint8_t* at = workspace_->window.data() + used_;
   std::uint8_t* end = transcode(text, found(), at);
   *end = ' ';

@@ -79,7 +79,13 @@ class RandomTexts {
     const TextKind kinds[] = {TextKind::kAscii, TextKind::kLatin1, TextKind::kUcs2,
                               TextKind::kUcs4, TextKind::kUtf8};
     const TextKind kind = kinds[below(5)];
-    // Mostly short, sometimes over a window, sometimes without any whitespace.
+    // Mostly short, sometimes over a window, sometimes without any whitespace; and
+    // ideographs alone, many texts of them in a row.
+    if (kind != TextKind::kAscii && kind != TextKind::kLatin1 && n_ideographic_ > 0) {
+      --n_ideographic_;
+      return represent(std::u32string(below(800), U'\u4e00' + below(3)), kind);
+    }
+    if (below(200) == 0) n_ideographic_ = below(300);
     const std::size_t length = below(20) == 0 ? below(30000) : below(60);
     const bool spaceless = below(10) == 0;
     const CodePointLimit most = limit_of(kind);
@@ -122,6 +128,7 @@ class RandomTexts {
   }
 
   std::mt19937 random_;
+  std::size_t n_ideographic_ = 0;
 };
 
 Tokenizer make_tokenizer(bool do_lower_case) {

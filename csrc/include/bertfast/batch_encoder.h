@@ -51,6 +51,7 @@ class BatchEncoder {
   };
 
   FoundWordsOfOne* found();
+  std::size_t room_for_found() const;
   void append(const Text& text, std::int64_t* row_end);
   void encode_long(const Text& text, std::int64_t* row_end);
   std::size_t encode_slice(const Text& text, std::size_t begin);
