@@ -1,0 +1,117 @@
+"""Gives a model the weights of a checkpoint, by name, and says what became of each variable."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bertfast.checkpoint import check_variables, locate, read_checkpoint
+from bertfast.checkpoint.names import is_bookkeeping
+from bertfast.config import BertConfig
+from bertfast.errors import CheckpointError
+from bertfast.tf.optimization import name_of
+
+Variable: TypeAlias = Any
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+
+_POOLER = "bert/pooler/"
+_NAMES_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """Names of the variables, sorted.
+
+    `loaded`: they have the checkpoint's values. `fresh`: they are initialised and must be
+    trained. `unused`: the checkpoint has them, the model does not.
+    """
+
+    checkpoint: Path
+    loaded: tuple[str, ...]
+    fresh: tuple[str, ...]
+    unused: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Return the report for people."""
+        parts = (
+            ("freshly initialised", self.fresh),
+            ("unused in the checkpoint", self.unused),
+        )
+        first = f"{self.checkpoint}: {len(self.loaded)} variables loaded"
+        return [first, *(f"{title}: {_listed(names)}" for title, names in parts if names)]
+
+
+def initialize(variables: Sequence[Variable], path: Path, config: BertConfig) -> LoadReport:
+    """Assign a checkpoint's weights to the model variables of the same names.
+
+    `path` is anything that `read_checkpoint` reads: an original checkpoint's prefix or folder,
+    or a Hugging Face folder. Optimizer slots and the step are not taken.
+
+    Raises:
+        CheckpointError: missing or damaged, lacks a variable of the encoder (the pooler may
+            be missing), or one has another shape.
+    """
+    checkpoint = locate(path)
+    arrays = read_checkpoint(checkpoint)
+    with_pooler = any(name.startswith(_POOLER) for name in arrays)
+    check_variables(arrays, config, with_pooler=with_pooler)
+    named = {name_of(variable): variable for variable in variables}
+    present = [name for name in named if name in arrays]
+    _check_shapes(named, arrays, present)
+    for name in present:
+        named[name].assign(arrays[name])
+    return LoadReport(
+        checkpoint=checkpoint,
+        loaded=tuple(sorted(present)),
+        fresh=tuple(sorted(set(named) - set(arrays))),
+        unused=tuple(sorted(name for name in arrays if name not in named)),
+    )
+
+
+def restore(variables: Sequence[Variable], arrays: Arrays) -> None:
+    """Assign a training checkpoint's values to every variable, slots and step included.
+
+    Raises:
+        CheckpointError: a variable is missing or has another shape.
+    """
+    named = {name_of(variable): variable for variable in variables}
+    missing = sorted(set(named) - set(arrays))
+    if missing:
+        raise CheckpointError(f"the checkpoint lacks {_listed(missing)}; it is another model's")
+    _check_shapes(named, arrays, list(named))
+    for name, variable in named.items():
+        variable.assign(arrays[name])
+
+
+def restore_weights(variables: Sequence[Variable], arrays: Arrays) -> None:
+    """Assign a checkpoint's weights to every model variable, for evaluation; see `restore`."""
+    restore([v for v in variables if not is_bookkeeping(name_of(v))], arrays)
+
+
+def snapshot(variables: Sequence[Variable]) -> dict[str, NDArray[Any]]:
+    """Return the variables' values by name, as they are now."""
+    return {name_of(variable): np.asarray(variable.numpy()) for variable in variables}
+
+
+def report_to(report: LoadReport, say: Callable[[str], None]) -> None:
+    """Pass the report on, line by line."""
+    for line in report.lines():
+        say(line)
+
+
+def _check_shapes(named: Mapping[str, Variable], arrays: Arrays, names: Sequence[str]) -> None:
+    for name in names:
+        wanted, given = tuple(named[name].shape), arrays[name].shape
+        if wanted != given:
+            raise CheckpointError(
+                f"{name} has shape {list(given)} in the checkpoint, but the model's is "
+                f"{list(wanted)}"
+            )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN} more" if names[_NAMES_SHOWN:] else ""
+    return ", ".join(names[:_NAMES_SHOWN]) + more
