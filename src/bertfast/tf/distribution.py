@@ -1,49 +1,18 @@
 """Where a model trains: one device, several, or a TPU, behind one switch."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 from bertfast.errors import DeviceError
-
-STRATEGIES = ("auto", "one_device", "mirrored", "tpu")
-
-
-@dataclass(frozen=True, slots=True)
-class Devices:
-    """What the user says about devices; the names are the original's flags.
-
-    `strategy`: "auto" takes a TPU if `use_tpu`, every GPU if there are several, else one device.
-    `n_cpu_devices`: split the CPU into that many logical devices, to try out "mirrored".
-    `master`: address of the TPU, if it is not known by its name.
-    """
-
-    strategy: str = "auto"
-    use_tpu: bool = False
-    tpu_name: str | None = None
-    tpu_zone: str | None = None
-    gcp_project: str | None = None
-    master: str | None = None
-    num_tpu_cores: int = 8
-    n_cpu_devices: int = 1
-
-    @property
-    def is_tpu(self) -> bool:
-        """Whether a TPU is asked for."""
-        return self.use_tpu or self.strategy == "tpu"
-
+from bertfast.tf.devices import Devices
 
 def make_strategy(devices: Devices) -> Any:
     """Return the `tf.distribute.Strategy` that the switch means.
 
     Raises:
-        DeviceError: an unknown strategy, or a TPU that cannot be reached.
+        DeviceError: a TPU cannot be reached, or the CPU can no longer be split.
     """
-    if devices.strategy not in STRATEGIES:
-        raise DeviceError(
-            f"unknown strategy {devices.strategy!r}; choose from {', '.join(STRATEGIES)}"
-        )
     if devices.is_tpu:
         return _tpu(devices)
     local = _local_devices(devices.n_cpu_devices)
