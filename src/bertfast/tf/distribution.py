@@ -7,6 +7,7 @@ import tensorflow as tf
 from bertfast.errors import DeviceError
 from bertfast.tf.devices import Devices
 
+
 def make_strategy(devices: Devices) -> Any:
     """Return the `tf.distribute.Strategy` that the switch means.
 

@@ -1,6 +1,6 @@
 """Gives a model the weights of a checkpoint, by name, and says what became of each variable."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -8,16 +8,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bertfast.checkpoint import check_variables, locate, read_checkpoint
-from bertfast.checkpoint.names import is_bookkeeping
-from bertfast.config import BertConfig
 from bertfast.errors import CheckpointError
+from bertfast.tf.model_source import InitialWeights
 from bertfast.tf.optimization import name_of
 
 Variable: TypeAlias = Any
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
-_POOLER = "bert/pooler/"
 _NAMES_SHOWN = 6
 
 
@@ -44,35 +41,28 @@ class LoadReport:
         return [first, *(f"{title}: {_listed(names)}" for title, names in parts if names)]
 
 
-def initialize(variables: Sequence[Variable], path: Path, config: BertConfig) -> LoadReport:
-    """Assign a checkpoint's weights to the model variables of the same names.
-
-    `path` is anything that `read_checkpoint` reads: an original checkpoint's prefix or folder,
-    or a Hugging Face folder. Optimizer slots and the step are not taken.
+def initialize(variables: Sequence[Variable], weights: InitialWeights) -> LoadReport:
+    """Assign weights to the model variables of the same names; the others stay as they are.
 
     Raises:
-        CheckpointError: missing or damaged, lacks a variable of the encoder (the pooler may
-            be missing), or one has another shape.
+        CheckpointError: one has another shape than the model's variable.
     """
-    checkpoint = locate(path)
-    arrays = read_checkpoint(checkpoint)
-    with_pooler = any(name.startswith(_POOLER) for name in arrays)
-    check_variables(arrays, config, with_pooler=with_pooler)
+    arrays = weights.variables
     named = {name_of(variable): variable for variable in variables}
     present = [name for name in named if name in arrays]
     _check_shapes(named, arrays, present)
     for name in present:
         named[name].assign(arrays[name])
     return LoadReport(
-        checkpoint=checkpoint,
+        checkpoint=weights.checkpoint,
         loaded=tuple(sorted(present)),
         fresh=tuple(sorted(set(named) - set(arrays))),
-        unused=tuple(sorted(name for name in arrays if name not in named)),
+        unused=tuple(sorted(set(arrays) - set(named))),
     )
 
 
 def restore(variables: Sequence[Variable], arrays: Arrays) -> None:
-    """Assign a training checkpoint's values to every variable, slots and step included.
+    """Assign a checkpoint's values to every one of the variables; it may hold more.
 
     Raises:
         CheckpointError: a variable is missing or has another shape.
@@ -86,20 +76,9 @@ def restore(variables: Sequence[Variable], arrays: Arrays) -> None:
         variable.assign(arrays[name])
 
 
-def restore_weights(variables: Sequence[Variable], arrays: Arrays) -> None:
-    """Assign a checkpoint's weights to every model variable, for evaluation; see `restore`."""
-    restore([v for v in variables if not is_bookkeeping(name_of(v))], arrays)
-
-
 def snapshot(variables: Sequence[Variable]) -> dict[str, NDArray[Any]]:
     """Return the variables' values by name, as they are now."""
     return {name_of(variable): np.asarray(variable.numpy()) for variable in variables}
-
-
-def report_to(report: LoadReport, say: Callable[[str], None]) -> None:
-    """Pass the report on, line by line."""
-    for line in report.lines():
-        say(line)
 
 
 def _check_shapes(named: Mapping[str, Variable], arrays: Arrays, names: Sequence[str]) -> None:

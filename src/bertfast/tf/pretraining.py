@@ -49,9 +49,7 @@ class BertForPreTraining(tf.Module):
         initializer = Initializer(config.initializer_range, seed)
         hidden, scope = config.hidden_size, "cls/predictions"
         activation = get_activation(config.hidden_act)
-        self._transform = Dense(
-            f"{scope}/transform/dense", hidden, hidden, initializer, activation
-        )
+        self._transform = Dense(f"{scope}/transform/dense", hidden, hidden, initializer, activation)
         self._norm = LayerNorm(f"{scope}/transform", hidden, config.layer_norm_eps)
         self._word_bias = constant_variable(f"{scope}/output_bias", 0.0, (config.vocab_size,))
         relation = "cls/seq_relationship"
