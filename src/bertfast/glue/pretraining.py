@@ -12,7 +12,7 @@ Source: google-research/bert create_pretraining_data.py.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from os import PathLike, fspath
@@ -20,7 +20,6 @@ from typing import TypeAlias
 
 from bertfast.errors import InputError, VocabError
 from bertfast.glue.tsv import read_lines
-from bertfast.runtime.progress import Progress, Silence
 from bertfast.tokenizer import Tokenizer
 from bertfast.vocab import CLS_TOKEN, SEP_TOKEN
 
@@ -78,7 +77,7 @@ def create_training_instances(
     rng: random.Random,
     *,
     do_whole_word_mask: bool = False,
-    progress: Progress | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[TrainingInstance]:
     """Return shuffled instances from files of one sentence a line, documents parted by blank lines.
 
@@ -94,7 +93,7 @@ def create_training_instances(
         max_predictions_per_seq: tokens to predict in an instance at most.
         rng: the source of all randomness.
         do_whole_word_mask: mask all pieces of a word or none.
-        progress: told of each document that has been used.
+        on_progress: told after each document how many have been used, and of how many.
 
     Raises:
         InputError: a file cannot be read or is not UTF-8 (named by its line), there is no
@@ -112,13 +111,12 @@ def create_training_instances(
     _check(recipe, dupe_factor)
     documents = read_documents(input_files, tokenizer)
     rng.shuffle(documents)
-    progress = Silence() if progress is None else progress
-    progress.set_total(dupe_factor * len(documents))
     instances: list[TrainingInstance] = []
-    for _ in range(dupe_factor):
-        for index in range(len(documents)):
-            instances += _document_instances(documents, index, recipe, rng)
-            progress.advance(1, 0)
+    total = dupe_factor * len(documents)
+    for used in range(total):
+        instances += _document_instances(documents, used % len(documents), recipe, rng)
+        if on_progress is not None:
+            on_progress(used + 1, total)
     rng.shuffle(instances)
     return instances
 
