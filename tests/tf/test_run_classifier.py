@@ -3,15 +3,17 @@
 import dataclasses
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bertfast.checkpoint import read_checkpoint
 from bertfast.errors import BertfastError, CheckpointError, InputError, TrainingError
+from bertfast.glue.examples import InputExample
 from bertfast.glue.metrics import task_metrics
 from bertfast.onnx.oracle import BertOracle, softmax
 from bertfast.tf.checkpoints import CheckpointStore
@@ -31,6 +33,16 @@ def model_dir(tmp_path: Path) -> Path:
     """A BERT of one layer as Google releases them."""
     config = small_config(num_hidden_layers=1)
     return write_original(tmp_path / "model", config, random_variables(config))
+
+
+@pytest.fixture
+def from_scratch(model_dir: Path) -> dict[str, Path | None]:
+    """Options that take the sizes and the vocabulary of the model, but not its weights."""
+    return {
+        "init_checkpoint": None,
+        "bert_config_file": model_dir / "bert_config.json",
+        "vocab_file": model_dir / "vocab.txt",
+    }
 
 
 @pytest.fixture
@@ -74,13 +86,14 @@ def weights_crc(folder: Path) -> int:
 
 
 def test_run_trains_evaluates_and_predicts_with_the_originals_files(
-    run: Run, tmp_path: Path
+    run: Run, from_scratch: dict[str, Path | None], tmp_path: Path
 ) -> None:
-    task, metrics, said = run(do_eval=True, do_predict=True, num_train_epochs=12.0)
+    options = {"do_eval": True, "do_predict": True, "num_train_epochs": 20.0}
+    task, metrics, _ = run(learning_rate=3e-3, **options, **from_scratch)
     folder = tmp_path / "out"
     names = {path.name for path in folder.iterdir()}
     assert {"train.tf_record", "eval.tf_record", "eval_results.txt", "test_results.tsv"} <= names
-    assert {"checkpoint", "model.ckpt-60.index", "bert_config.json", "vocab.txt"} <= names
+    assert {"checkpoint", "model.ckpt-100.index", "bert_config.json", "vocab.txt"} <= names
     assert any(name.startswith("events.out.tfevents") for name in names)
     assert list((folder / "eval").glob("events.out.tfevents*"))
     lines = (folder / "eval_results.txt").read_text().splitlines()
@@ -92,34 +105,38 @@ def test_run_trains_evaluates_and_predicts_with_the_originals_files(
         "loss",
     ]
     assert {key: float(value) for key, value in (line.split(" = ") for line in lines)} == metrics
-    assert metrics["global_step"] == 60
-    assert metrics["eval_accuracy"] == 1.0  # "cat" is easily learned
+    assert metrics["global_step"] == 100
+    assert metrics["eval_accuracy"] > 0.7  # most "cat"s are found
     rows = [line.split("\t") for line in (folder / "test_results.tsv").read_text().splitlines()]
     assert len(rows) == len(task.test_examples) == 11
-    probabilities = np.array(rows, float)
-    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-6)
-    assert (probabilities.argmax(1) == np.arange(11) % 2).all()
-    assert any(line.endswith("bert_model.ckpt: 21 variables loaded") for line in said)
-    assert "freshly initialised: output_bias, output_weights" in said
+    logits = logits_in_numpy(task, task.test_examples, read_checkpoint(folder))
+    np.testing.assert_allclose(np.array(rows, float), softmax(logits), atol=1e-5)
 
 
-def logits_in_numpy(task: ClassifierTask, variables: Arrays) -> Arrays:
-    """The dev set's logits and labels by the numpy oracle, unpadded, row by row."""
+def test_run_reports_what_it_took_from_the_checkpoint(run: Run) -> None:
+    _, _, said = run(num_train_epochs=0.2)
+    assert said[0].endswith("bert_model.ckpt: 23 variables loaded")
+    assert said[1] == "freshly initialised: output_bias, output_weights"
+
+
+def logits_in_numpy(
+    task: ClassifierTask, examples: Sequence[InputExample], variables: Arrays
+) -> NDArray[np.float64]:
+    """Logits of examples by the numpy oracle, unpadded, row by row."""
     oracle = BertOracle(task.config, variables)
     logits = []
-    for example in task.dev_examples:
+    for example in examples:
         row = task.tokenizer([example.text_a], max_length=task.options.max_seq_length)
         outputs = oracle.run(row.input_ids, row.input_mask, row.segment_ids)
         logits.append(outputs["logits"][0])
-    labels = [list(task.labels).index(str(example.label)) for example in task.dev_examples]
-    return {"logits": np.array(logits), "labels": np.array(labels)}
+    return np.array(logits)
 
 
 def test_run_evaluates_every_example_once_exactly(run: Run, tmp_path: Path) -> None:
     # 11 examples in batches of 4: the last is filled with padding examples.
     task, metrics, _ = run(do_eval=True)
-    expected = logits_in_numpy(task, read_checkpoint(tmp_path / "out"))
-    logits, labels = expected["logits"], expected["labels"]
+    logits = logits_in_numpy(task, task.dev_examples, read_checkpoint(tmp_path / "out"))
+    labels = [int(str(example.label)) for example in task.dev_examples]
     losses = -np.log(softmax(logits)[np.arange(11), labels])
     assert metrics["eval_loss"] == pytest.approx(losses.mean(), rel=1e-4)
     for name, value in task_metrics("cola", labels, logits.argmax(1)).items():
