@@ -205,7 +205,7 @@ def test_run_pretraining_writes_the_originals_results(
     options: dict[str, Any], tmp_path: Path
 ) -> None:
     before, _ = run(options, num_train_steps=1, do_eval=True, output_dir=tmp_path / "one")
-    after, _ = run(options, num_train_steps=60, do_eval=True)
+    after, _ = run(options, num_train_steps=60, do_eval=True, save_checkpoints_steps=100)
     assert after["masked_lm_loss"] < before["masked_lm_loss"]
     lines = (tmp_path / "out" / "eval_results.txt").read_text().splitlines()
     assert [line.split(" = ")[0] for line in lines] == [
