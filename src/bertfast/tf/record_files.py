@@ -8,6 +8,7 @@ A stream that skips batches is therefore the rest of the one that does not.
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,6 +29,9 @@ _INTERLEAVED_FILES = 4
 _CHECKED_FILES = 16
 # Counting records one at a time takes ten times as long.
 _COUNTED_AT_ONCE = 1024
+_RECORD_OVERHEAD = 16  # length and two checksums
+# "{{function_node ...}} the reason [Op:IteratorGetNext] name: "
+_AROUND_A_REASON = re.compile(r"\{\{[^}]*\}\}|\[Op:.*", re.DOTALL)
 
 
 def check_outputs(paths: Sequence[str]) -> None:
@@ -74,7 +78,7 @@ def open_records(paths: Sequence[str]) -> Iterator[list[RecordWriter]]:
             with contextlib.suppress(tf.errors.OpError):
                 tf.io.gfile.remove(part)
         if isinstance(error, tf.errors.OpError):
-            raise InputError(f"cannot write {', '.join(paths)}: {error.message}") from error
+            raise InputError(f"cannot write {', '.join(paths)}: {_reason(error)}") from error
         raise
 
 
@@ -103,6 +107,10 @@ def _flush_to_disk(path: str) -> None:
         os.close(descriptor)
 
 
+def _reason(error: Any) -> str:
+    return _AROUND_A_REASON.sub("", str(error.message)).strip()
+
+
 def int_feature(values: Sequence[int]) -> Any:
     """Return a feature of integers."""
     return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
@@ -126,9 +134,24 @@ def count_records(paths: Sequence[str]) -> int:
     Raises:
         InputError: a file cannot be read, or is damaged.
     """
-    batches = tf.data.TFRecordDataset(list(paths)).batch(_COUNTED_AT_ONCE)
-    with _readable(paths):
-        return int(batches.reduce(0, lambda count, batch: count + tf.shape(batch)[0]))
+    return sum(_count(path) for path in paths)
+
+
+def _count(path: str) -> int:
+    batches = tf.data.TFRecordDataset(path).batch(_COUNTED_AT_ONCE)
+    with _readable([path]):
+        counts = batches.reduce(tf.zeros(2, tf.int64), _add_records_and_bytes).numpy().tolist()
+        size = tf.io.gfile.stat(path).length
+    n_records, n_bytes = counts
+    if n_records * _RECORD_OVERHEAD + n_bytes != size:
+        # TensorFlow takes the rest of a record that is cut within its first bytes for the end.
+        raise InputError(f"{path}: damaged: its last record is cut off")
+    return int(n_records)
+
+
+def _add_records_and_bytes(counts: Any, batch: Any) -> Any:
+    n_bytes = tf.reduce_sum(tf.strings.length(batch))
+    return counts + tf.cast(tf.stack([tf.size(batch), n_bytes]), tf.int64)
 
 
 @contextmanager
@@ -137,9 +160,11 @@ def _readable(paths: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except tf.errors.DataLossError as error:
-        raise InputError(f"{', '.join(paths)}: damaged or not TFRecords: {error.message}") from None
+        raise InputError(
+            f"{', '.join(paths)}: damaged or not TFRecords: {_reason(error)}"
+        ) from None
     except tf.errors.OpError as error:
-        raise InputError(f"cannot read {', '.join(paths)}: {error.message}") from None
+        raise InputError(f"cannot read {', '.join(paths)}: {_reason(error)}") from None
 
 
 def check_records(paths: Sequence[str], lengths: Mapping[str, int]) -> None:
@@ -189,6 +214,7 @@ def read_batches(
     drop_remainder: bool,
     seed: int,
     skip_batches: int,
+    n_records: int | None = None,
 ) -> Dataset:
     """Return batches of parsed records: endless and shuffled, or once and in order.
 
@@ -200,9 +226,10 @@ def read_batches(
         drop_remainder: leave a last batch out that is smaller, so that shapes are fixed.
         seed: decides the order; TensorFlow's global seed does not.
         skip_batches: batches to leave out at the start.
+        n_records: how many the files hold, if that is known.
 
     Raises:
-        InputError: a number is out of range, or (with `skip_batches`) a file cannot be read.
+        InputError: a number is out of range, or a file that has to be counted is damaged.
     """
     if batch_size < 1 or skip_batches < 0:
         raise InputError(
@@ -213,8 +240,10 @@ def read_batches(
     if shuffle_buffer is None:
         records = tf.data.TFRecordDataset(list(paths))
     else:
-        # Whole epochs are not read at all.
-        first_epoch, skipped = divmod(skipped, count_records(paths)) if skipped else (0, 0)
+        first_epoch = 0
+        if skipped:  # whole epochs are not read at all
+            n_records = count_records(paths) if n_records is None else n_records
+            first_epoch, skipped = divmod(skipped, n_records)
         records = _shuffled_epochs(paths, seed, shuffle_buffer, first_epoch)
     batches = records.skip(skipped).batch(batch_size, drop_remainder=drop_remainder)
     parsed = batches.map(_parser(spec), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
