@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from bertfast.errors import InputError
+from bertfast.files import check_outputs, is_remote
 
 Dataset: TypeAlias = Any
 RecordWriter: TypeAlias = Any
@@ -32,28 +33,6 @@ _COUNTED_AT_ONCE = 1024
 _RECORD_OVERHEAD = 16  # length and two checksums
 # "{{function_node ...}} the reason [Op:IteratorGetNext] name: "
 _AROUND_A_REASON = re.compile(r"\{\{[^}]*\}\}|\[Op:.*", re.DOTALL)
-
-
-def check_outputs(paths: Sequence[str]) -> None:
-    """Raise InputError if a file cannot be written, before it is computed. Remote ones may.
-
-    Raises:
-        InputError: no path, one given twice, a folder, or a folder that is missing or closed.
-    """
-    if not paths or not all(paths):
-        raise InputError("no file to write is given")
-    if len(set(paths)) < len(paths):
-        raise InputError("a file to write is given twice")
-    for path in paths:
-        if _is_remote(path):
-            continue
-        folder = Path(path).resolve().parent
-        if Path(path).is_dir():
-            raise InputError(f"{path} is a folder; name a file to write")
-        if not folder.is_dir():
-            raise InputError(f"{path}: the folder {folder} does not exist; create it first")
-        if not os.access(folder, os.W_OK):
-            raise InputError(f"{path}: the folder {folder} is not writable")
 
 
 @contextmanager
@@ -82,20 +61,16 @@ def open_records(paths: Sequence[str]) -> Iterator[list[RecordWriter]]:
         raise
 
 
-def _is_remote(path: str) -> bool:
-    return "://" in path
-
-
 def _part_name(path: str) -> str:
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}.{os.getpid()}.part")  # noqa: PTH118  # Path breaks gs://
 
 
 def _publish(part: str, path: str) -> None:
-    if not _is_remote(path):
+    if not is_remote(path):
         _flush_to_disk(part)
     tf.io.gfile.rename(part, path, overwrite=True)
-    if not _is_remote(path):
+    if not is_remote(path):
         _flush_to_disk(str(Path(path).resolve().parent))
 
 
