@@ -137,7 +137,7 @@ def test_line_ends_and_blank_lines_at_the_end_do_not_matter(tmp_path: Path) -> N
     [
         ("mrpc", (), "train.tsv is empty"),
         ("mrpc", (MRPC_HEADER,), "train.tsv has no examples, only a header"),
-        ("mrpc", ("sentence\tlabel", "a\t1"), "line 1: not the header of Mrpc: column 0"),
+        ("mrpc", ("sentence\tlabel", "a\t1"), "line 1: not the header of MRPC: column 0"),
         ("mrpc", ("Quality\tid\tid\ts1\ts2",), "no examples"),
         ("mrpc", ("Quality\tid\tid\ts1\ts2", "1\t2\t3\ta\tb"), "column 3 .from 0. should be '#1 S"),
         ("mrpc", (MRPC_HEADER, "1\t7\t8\ta"), "line 2: 4 columns, but column 4 .from 0. is wanted"),
