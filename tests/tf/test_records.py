@@ -1,6 +1,7 @@
 """TFRecords of examples: what is in them, in which order they are read, what is refused."""
 
 import itertools
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -266,34 +267,68 @@ def test_a_failed_write_leaves_the_old_file(
     assert [file.name for file in tmp_path.iterdir()] == ["train.tf_record"]
 
 
-def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path: Path) -> None:
-    path = write(tmp_path / "train.tf_record", 5)
-    before = path.read_bytes()
-    script = (
-        "import resource, sys, signal\n"
-        "from bertfast.errors import InputError\n"
-        "from tests.tf.test_records import LABELS, LENGTH, make_examples, small_tokenizer\n"
-        "from bertfast.tf.records import write_examples\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
-        "try:\n"
-        "    write_examples(make_examples(216) * 9, LABELS, LENGTH, small_tokenizer(), "
-        "sys.argv[1], progress=False)\n"
-        "except InputError as error:\n"
-        "    print(error)\n"
+SCRIPT = """
+import os, resource, signal, sys
+from bertfast.errors import InputError
+from bertfast.tf import records
+from tests.tf.test_records import LABELS, LENGTH, make_examples, small_tokenizer
+
+def write():
+    examples = make_examples(216) * 9
+    records.write_examples(
+        examples, LABELS, LENGTH, small_tokenizer(), sys.argv[1], progress=False
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(path)],
+"""
+FULL_DISK = """
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    write()
+except InputError as error:
+    print(error)
+"""
+KILLED = """
+serialized = records._serialized
+
+def killing(features):
+    for row, record in enumerate(serialized(features)):
+        if row == 1500:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield record
+
+records._serialized = killing
+write()
+"""
+
+
+def write_in_process(path: Path, script: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT + script, str(path)],
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=120,
         cwd=Path(__file__).parents[2],
     )
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "train.tf_record", 5)
+    before = path.read_bytes()
+    done = write_in_process(path, FULL_DISK)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"cannot write {path}: ")
     assert done.stdout.count("\n") == 1
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["train.tf_record"]
+
+
+def test_a_killed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "train.tf_record", 5)
+    before = path.read_bytes()
+    done = write_in_process(path, KILLED)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert path.read_bytes() == before
 
 
 def test_outputs_are_checked_before_anything_is_written(tmp_path: Path) -> None:
