@@ -46,6 +46,15 @@ def test_predictor_needs_neither_onnx_nor_tensorflow() -> None:
     assert loaded.isdisjoint({"tensorflow", "onnx"})
 
 
+def test_runs_are_checked_without_tensorflow() -> None:
+    loaded = modules_after(
+        "from bertfast.tf import classifier_task, pretraining_task; "
+        "from bertfast.cli import run_classifier, run_pretraining"
+    )
+    assert "bertfast.tf.classifier_task" in loaded
+    assert loaded.isdisjoint({"tensorflow", "onnx"})
+
+
 def test_reference_imports_the_standard_library_alone() -> None:
     source = Path(bertfast.__file__).with_name("reference.py").read_text(encoding="utf-8")
     imported: set[str] = set()

@@ -64,7 +64,7 @@ def test_bucketed_batches_have_similar_lengths() -> None:
     def padding(dataset: Any) -> float:
         batches = list(dataset.take(64).as_numpy_iterator())
         n_slots = sum(batch["input_mask"].size for batch in batches)
-        return 1 - sum(int(batch["input_mask"].sum()) for batch in batches) / n_slots
+        return float(1 - sum(int(batch["input_mask"].sum()) for batch in batches) / n_slots)
 
     plain = padding(trimmed(open_rows(8, 0)))
     in_buckets = padding(trimmed(bucketed(open_rows, 8, 0, seed=1)))

@@ -2,6 +2,7 @@
 
 import re
 import resource
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -165,7 +166,7 @@ def test_save_interrupted_anywhere_leaves_the_ones_before(
     """A run killed in the middle of a save leaves the files of that moment behind."""
     folder = tmp_path / "out"
     n_left, dead = 0, False
-    replace, rmtree = Path.replace, checkpoints.shutil.rmtree
+    replace, rmtree = Path.replace, shutil.rmtree
 
     class Killed(BaseException):
         pass
@@ -183,7 +184,7 @@ def test_save_interrupted_anywhere_leaves_the_ones_before(
             rmtree(path, **options)
 
     monkeypatch.setattr(Path, "replace", replace_or_die)
-    monkeypatch.setattr(checkpoints.shutil, "rmtree", rmtree_if_alive)
+    monkeypatch.setattr(shutil, "rmtree", rmtree_if_alive)
     for n_done in range(4):
         n_left, dead = n_done, False
         with pytest.raises(Killed):

@@ -18,10 +18,11 @@ from tests.tf.conftest import WITHOUT_DROPOUT
 
 tf = pytest.importorskip("tensorflow")
 
-from bertfast.tf.initialization import initialize, name_of  # noqa: E402
+from bertfast.tf.initialization import initialize  # noqa: E402
 from bertfast.tf.layers import DropoutSeeds  # noqa: E402
 from bertfast.tf.model_source import InitialWeights  # noqa: E402
 from bertfast.tf.modeling import BertModel, BertOutputs  # noqa: E402
+from bertfast.tf.optimization import name_of  # noqa: E402
 
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 Arrays = Mapping[str, NDArray[Any]]

@@ -100,7 +100,7 @@ def test_adam_excludes_from_decay_what_the_original_excludes() -> None:
 
 def rate_in_float64(peak: float, n_steps: int, n_warmup: int, step: int) -> float:
     """create_optimizer's learning rate, as its lines say."""
-    decayed = (peak - 0.0) * (1 - min(step, n_steps) / n_steps) ** 1.0 + 0.0
+    decayed = peak * (1 - min(step, n_steps) / n_steps)
     if not n_warmup:
         return decayed
     is_warmup = float(step < n_warmup)

@@ -127,7 +127,8 @@ def logits_in_numpy(
     logits = []
     for example in examples:
         row = task.tokenizer([example.text_a], max_length=task.options.max_seq_length)
-        outputs = oracle.run(row.input_ids, row.input_mask, row.segment_ids)
+        inputs = (row.input_ids, row.input_mask, row.segment_ids)
+        outputs = oracle.run(*(array.astype(np.int32) for array in inputs))
         logits.append(outputs["logits"][0])
     return np.array(logits)
 
