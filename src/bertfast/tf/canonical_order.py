@@ -13,7 +13,6 @@ import tensorflow_text as tf_text
 
 from bertfast.tf.characters import N_CODE_POINTS, Bools, Characters
 from bertfast.tf.constants import constant, constant_model
-from bertfast.tf.final_sigma import character_class
 from bertfast.tf.normalizer_model import build_normalizer_model
 
 Tensor: TypeAlias = Any
@@ -29,13 +28,21 @@ def order_matters(characters: Characters, known: Bools) -> bool:
     return len(np.unique(characters.combining[stays & known & (characters.combining > 0)])) > 1
 
 
+def moving_characters(characters: Characters) -> Bools:
+    """Return which code points become something with a mark that stays and has a class."""
+    plain = characters.plain
+    source = np.repeat(np.arange(N_CODE_POINTS), np.diff(plain.starts))
+    result = np.zeros(N_CODE_POINTS, np.bool_)
+    result[source[characters.combining[plain.parts] > 0]] = True
+    return result
+
+
 class CanonicalOrder:
-    """Lowers, decomposes and sorts the marks of strings that hold marks to be sorted."""
+    """Lowers, decomposes and sorts the marks of strings."""
 
     def __init__(self, characters: Characters) -> None:
         """Build the tables of uncased mode's `characters`."""
         classes = characters.combining
-        self._pattern = f"(?s).*{character_class(_holds_kept_mark(characters))}.*"
         self._normalizer = tf_text.FastBertNormalizer(
             model_buffer=constant_model(build_normalizer_model(*_decompositions(characters)))
         )
@@ -43,15 +50,10 @@ class CanonicalOrder:
         self._classes = constant(classes[classes > 0].astype(np.int64))
 
     def __call__(self, text: Tensor) -> Tensor:
-        """Map strings [n]: those with marks decomposed and in canonical order, others as given.
+        """Map strings [n] to their lowered and decomposed form in canonical order.
 
-        All of a batch is decomposed if one text holds such a mark; our character table gives
-        for decomposed text what it gives for the text.
+        Our character table gives for decomposed text what it gives for the text.
         """
-        found = tf.reduce_any(tf.strings.regex_full_match(text, self._pattern))
-        return tf.cond(found, lambda: self._sort(text), lambda: text)
-
-    def _sort(self, text: Tensor) -> Tensor:
         decomposed = tf.strings.unicode_decode(self._normalizer.normalize(text), "UTF-8")
         values = decomposed.values
         index = tf.searchsorted(self._code_points, values)
@@ -71,15 +73,6 @@ def _row_begins(ragged: Any) -> Tensor:
     starts = tf.boolean_mask(ragged.row_starts(), ragged.row_lengths() > 0)
     shape = tf.shape(ragged.values, out_type=tf.int64)
     return tf.scatter_nd(starts[:, None], tf.ones_like(starts), shape) > 0
-
-
-def _holds_kept_mark(characters: Characters) -> Bools:
-    """Return which code points become something with a mark that stays and has a class."""
-    plain = characters.plain
-    source = np.repeat(np.arange(N_CODE_POINTS), np.diff(plain.starts))
-    result = np.zeros(N_CODE_POINTS, np.bool_)
-    result[source[characters.combining[plain.parts] > 0]] = True
-    return result
 
 
 def _decompositions(characters: Characters) -> tuple[np.ndarray[Any, Any], list[str]]:

@@ -10,11 +10,9 @@ and CJK end a chunk, and are neither cased nor ignorable. Matches do not overlap
 group's character can be no part of the next match, which begins with a cased one.
 """
 
-import numpy as np
+from bertfast.tf.characters import CAPITAL_SIGMA, FINAL_SIGMA, Characters, read_sigma_context
+from bertfast.tf.patterns import character_class
 
-from bertfast.tf.characters import CAPITAL_SIGMA, FINAL_SIGMA, Bools, Characters, read_sigma_context
-
-HAS_SIGMA = f"(?s).*\\x{{{CAPITAL_SIGMA:x}}}.*"
 REWRITE = f"\\1{chr(FINAL_SIGMA)}\\2\\3"
 
 
@@ -27,10 +25,3 @@ def final_sigma_pattern(characters: Characters) -> str:
     skip = f"{character_class(skipped)}*"
     sigma = f"\\x{{{CAPITAL_SIGMA:x}}}"
     return f"({character_class(cased)}{skip}){sigma}({skip})({other}|$)"
-
-
-def character_class(chosen: Bools, *, negated: bool = False) -> str:
-    """Return an RE2 character class of the code points of which `chosen` is True."""
-    edges = np.flatnonzero(np.diff(chosen, prepend=False, append=False)).reshape(-1, 2)
-    ranges = "".join(f"\\x{{{first:x}}}-\\x{{{end - 1:x}}}" for first, end in edges.tolist())
-    return f"[{'^' if negated else ''}{ranges}]"

@@ -1,15 +1,15 @@
 """The tokenizer inside the TensorFlow graph: strings in, the reference's ids out.
 
-    text ──unicode_transcode──► valid UTF-8 ──final sigma──► ──canonical order──►
-         (uncased, when a batch needs them)
-
-    ──FastBertNormalize, our table──► "a word ! ##" ──regex──► no word over 200 characters
-    ──FastWordpieceTokenize──► entries ──gather──► ids
+    text ──► valid UTF-8, final sigmas, canonical order   only if a text of the batch needs it
+         ──FastBertNormalize, our character table──►      cleaned, lowered, words apart
+         ──regular expression──►                          no word over 200 characters
+         ──FastWordpieceTokenize──► ──gather──►           ids
 
 Only operators of stock TensorFlow and TF-Text, so that a SavedModel of it runs wherever those
 are: no Python, nothing of ours.
 """
 
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import tensorflow as tf
@@ -21,14 +21,22 @@ from tensorflow_text.core.pybinds.pywrap_fast_wordpiece_tokenizer_model_builder 
 from bertfast.errors import InputError
 from bertfast.packing import check_max_length
 from bertfast.reference import MAX_INPUT_CHARS_PER_WORD
-from bertfast.tf.canonical_order import CanonicalOrder, order_matters
-from bertfast.tf.characters import CAPITAL_SIGMA, FINAL_SIGMA, SMALL_SIGMA, read_characters
+from bertfast.tf.canonical_order import CanonicalOrder, moving_characters, order_matters
+from bertfast.tf.characters import (
+    CAPITAL_SIGMA,
+    FINAL_SIGMA,
+    SMALL_SIGMA,
+    Bools,
+    Characters,
+    read_characters,
+)
 from bertfast.tf.constants import constant, constant_model
 from bertfast.tf.detokenizer import Detokenizer
-from bertfast.tf.final_sigma import HAS_SIGMA, REWRITE, final_sigma_pattern
+from bertfast.tf.final_sigma import REWRITE, final_sigma_pattern
 from bertfast.tf.graph_packing import pack_rows
-from bertfast.tf.graph_vocab import UNKNOWN, prepare_vocab
+from bertfast.tf.graph_vocab import UNKNOWN, prepare_vocab, splitting_characters
 from bertfast.tf.normalizer_model import build_normalizer_model
+from bertfast.tf.patterns import character_class, no_code_points, valid_without
 from bertfast.vocab import CLS_TOKEN, SEP_TOKEN, UNK_TOKEN, VocabSource, as_vocab
 
 Tensor: TypeAlias = Any
@@ -36,7 +44,6 @@ Ragged: TypeAlias = Any
 
 # 200 code points of 4 bytes and room to spare; longer words never come this far.
 _MAX_BYTES_PER_WORD = 1000
-_LONG_WORD = f"[^ ]{{{MAX_INPUT_CHARS_PER_WORD + 1},}}"
 
 
 class GraphTokenizer(tf.Module):
@@ -68,7 +75,7 @@ class GraphTokenizer(tf.Module):
         prepared = prepare_vocab(given, do_lower_case=do_lower_case)
         characters = read_characters(do_lower_case=do_lower_case)
         self.do_lower_case = do_lower_case
-        self._given = given
+        self._given = MappingProxyType(given)  # TensorFlow would track every entry of a dict
         self._special_ids = given[CLS_TOKEN], given[SEP_TOKEN]
         self._normalizer = tf_text.FastBertNormalizer(
             model_buffer=constant_model(build_normalizer_model(prepared.values, prepared.strings))
@@ -76,12 +83,8 @@ class GraphTokenizer(tf.Module):
         self._wordpiece = _make_wordpiece(prepared.entries)
         self._ids = constant(prepared.ids)
         self._tokens = constant([token.encode() for token in prepared.tokens])
-        known = prepared.known
-        self._sigma_pattern = self._order = None
-        if do_lower_case and known[[SMALL_SIGMA, FINAL_SIGMA]].any():
-            self._sigma_pattern = final_sigma_pattern(characters)
-        if do_lower_case and order_matters(characters, known):
-            self._order = CanonicalOrder(characters)
+        self._repair = _Repair(characters, prepared.known, do_lower_case=do_lower_case)
+        self._long_word = _long_word_pattern(characters)
         self._detokenizer = Detokenizer(given)
 
     @property
@@ -191,13 +194,42 @@ class GraphTokenizer(tf.Module):
 
     def _words(self, text: Tensor) -> Tensor:
         """Return each text as the words of the law, in the graph's characters and spaces."""
+        text = self._normalizer.normalize(self._repair(text))
+        return tf.strings.regex_replace(text, self._long_word, UNKNOWN)
+
+
+class _Repair:
+    """What the character table cannot do: invalid UTF-8, final sigmas, canonical order.
+
+    One pass of a regular expression tells whether a batch needs it, most do not.
+    """
+
+    def __init__(self, characters: Characters, known: Bools, *, do_lower_case: bool) -> None:
+        unusual = no_code_points()
+        self._sigma_pattern = self._order = None
+        if do_lower_case and known[[SMALL_SIGMA, FINAL_SIGMA]].any():
+            self._sigma_pattern = final_sigma_pattern(characters)
+            unusual[CAPITAL_SIGMA] = True
+        if do_lower_case and order_matters(characters, known):
+            self._order = CanonicalOrder(characters)
+            unusual |= moving_characters(characters)
+        self._usual = valid_without(unusual)
+
+    def __call__(self, text: Tensor) -> Tensor:
+        is_usual = tf.reduce_all(tf.strings.regex_full_match(text, self._usual))
+        return tf.cond(is_usual, lambda: text, lambda: self._repair(text))
+
+    def _repair(self, text: Tensor) -> Tensor:
         text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore")
         if self._sigma_pattern is not None:
-            text = _rewrite_final_sigmas(text, self._sigma_pattern)
-        if self._order is not None:
-            text = self._order(text)
-        text = self._normalizer.normalize(text)
-        return tf.strings.regex_replace(text, _LONG_WORD, UNKNOWN)
+            text = tf.strings.regex_replace(text, self._sigma_pattern, REWRITE)
+        return text if self._order is None else self._order(text)
+
+
+def _long_word_pattern(characters: Characters) -> str:
+    ends = splitting_characters(characters)
+    ends[ord(" ")] = True
+    return f"{character_class(ends, negated=True)}{{{MAX_INPUT_CHARS_PER_WORD + 1},}}"
 
 
 def _make_wordpiece(entries: tuple[str, ...]) -> Any:
@@ -206,11 +238,6 @@ def _make_wordpiece(entries: tuple[str, ...]) -> Any:
     )
     # FastWordpieceTokenizer(vocab) does the same, but makes a list of millions of ints of it.
     return tf_text.FastWordpieceTokenizer(model_buffer=constant_model(model))
-
-
-def _rewrite_final_sigmas(text: Tensor, pattern: str) -> Tensor:
-    found = tf.reduce_any(tf.strings.regex_full_match(text, HAS_SIGMA))
-    return tf.cond(found, lambda: tf.strings.regex_replace(text, pattern, REWRITE), lambda: text)
 
 
 def _as_texts(text: Any) -> Tensor:

@@ -1,13 +1,13 @@
 """Prepares a vocabulary for the graph: what each character becomes, which entries can match.
 
-TF-Text's FastWordpieceTokenizer splits words by its own idea of punctuation. So that it never
-disagrees with the law, our character table surrounds every real separator with spaces and
-hides what could be taken for one inside a word, say "€", behind a private-use code point, in
-texts and in vocabulary entries alike. Characters that no entry holds become U+0001, which the
+TF-Text's FastWordpieceTokenizer splits words by its own idea of punctuation, which is the
+law's for ASCII and CJK only. So that it never disagrees, our character table surrounds every
+other separator with spaces and hides what could be taken for one inside a word, say "€",
+behind a private-use code point, in texts and in vocabulary entries alike. Characters that no entry holds become U+0001, which the
 vocabulary cannot have: their words are unknown anyway.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -87,6 +87,16 @@ def prepare_vocab(vocab: Mapping[str, int], *, do_lower_case: bool) -> GraphVoca
     )
 
 
+def splitting_characters(characters: Characters) -> Bools:
+    """Return which characters TF-Text makes words of their own as the law does.
+
+    Source: tensorflow/text fast_wordpiece_tokenizer_utils.h, IsPunctuationOrChineseChar.
+    """
+    result = characters.cjk.copy()
+    result[:0x80] = characters.punctuation[:0x80]
+    return result
+
+
 @cache
 def _produced(*, do_lower_case: bool) -> tuple[Bools, Bools]:
     """Return which characters texts have inside words, and which as words of their own."""
@@ -143,29 +153,32 @@ def _tabulate(
     starts, parts = characters.plain.starts, characters.plain.parts
     lengths = np.diff(starts)
     target = parts[np.minimum(starts[:-1], len(parts) - 1)]  # counts if the length is 1
+    is_same = (lengths == 1) & (target == np.arange(N_CODE_POINTS))
     apart = characters.punctuation[target] | characters.cjk
     shown = known.copy()
     shown[list(table)] = False
     classes = [
+        is_same & (target == ord(" ")),
         characters.space,
         lengths == 0,
+        is_same & splitting_characters(characters),
         (lengths == 1) & ~known[target],
-        (lengths == 1) & shown[target] & (target == np.arange(N_CODE_POINTS)) & ~apart,
+        is_same & shown[target] & ~apart,
     ]
-    values = np.select(classes, [2, 1, np.where(apart, 4, 3), 0], -1).astype(np.int32)
+    values = np.select(classes, [0, 2, 1, 0, np.where(apart, 4, 3), 0], -1).astype(np.int32)
     values[_SURROGATES] = 0
     for code_point in np.flatnonzero(values < 0).tolist():
-        string = "".join(_emit(characters, known, table, characters.plain.of(code_point)))
-        if characters.cjk[code_point]:
-            string = f" {string} "
+        string = "".join(_emit(characters, known, table, code_point))
         values[code_point] = index.setdefault(string, len(index) + 1)
     return ["", *index], values
 
 
 def _emit(
-    characters: Characters, known: Bools, table: Mapping[int, str], parts: Iterable[int]
+    characters: Characters, known: Bools, table: Mapping[int, str], code_point: int
 ) -> Iterator[str]:
-    """Yield what each of `parts` becomes: spaced if it is punctuation, hidden or unknown."""
-    for part in parts:
+    """Yield what each part of `code_point` becomes: itself, hidden or unknown, spaced or not."""
+    splitting = splitting_characters(characters)
+    for part in characters.plain.of(code_point):
         char = table.get(part, chr(part)) if known[part] else UNKNOWN
-        yield f" {char} " if characters.punctuation[part] else char
+        is_word = characters.punctuation[part] or characters.cjk[code_point]
+        yield f" {char} " if is_word and not (known[part] and splitting[part]) else char
