@@ -41,6 +41,10 @@ class InputError(BertfastError, ValueError):
     """A text, a row, a column or an option given by the caller cannot be used."""
 
 
+class TrainingError(BertfastError, RuntimeError):
+    """A training run cannot go on: its loss is no number, or it is not the run it resumes."""
+
+
 class DeviceError(BertfastError, RuntimeError):
     """The requested device is unknown or cannot be used here."""
 

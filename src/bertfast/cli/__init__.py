@@ -21,6 +21,10 @@ EXIT_BROKEN_PIPE = 128 + 13  # SIGPIPE, which not every platform has
 # Name: module and command object, and the line of help that is shown without loading it.
 _COMMANDS = {
     "benchmark": ("bertfast.cli.benchmark:benchmark", "Measure speed against others."),
+    "create-pretraining-data": (
+        "bertfast.cli.create_pretraining_data:create_pretraining_data",
+        "Make masked, paired sentences of plain text.",
+    ),
     "export": ("bertfast.cli.export:export", "Turn a checkpoint into a model directory."),
     "predict": ("bertfast.cli.predict:predict", "Run a model over a file of texts."),
 }

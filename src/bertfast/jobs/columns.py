@@ -1,13 +1,12 @@
 """Which columns hold the text and the second text, by name or by number."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
+from bertfast.columns import Column as Column
+from bertfast.columns import column_place
+from bertfast.columns import name_list as name_list
 from bertfast.errors import InputError
-
-# A name, or a number from 0.
-Column: TypeAlias = str | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +64,4 @@ class Columns:
         columns = [0 if self.text is None else self.text]
         if self.pair is not None:
             columns.append(self.pair)
-        return [_place(column, names, source) for column in columns]
-
-
-def name_list(names: Iterable[str], most: int = 12) -> str:
-    """Show names in an error message.
-
-    >>> name_list(["id", "text"]), name_list("abc", most=2)
-    ("'id', 'text'", "'a', 'b', ...")
-    """
-    shown = [repr(name) for name in names]
-    return ", ".join(shown if len(shown) <= most else [*shown[:most], "..."])
-
-
-def _place(column: Column, names: Sequence[str] | None, source: str) -> int:
-    if isinstance(column, int):
-        return column
-    names = [] if names is None else names
-    places = [place for place, name in enumerate(names) if name == column]
-    if not places:
-        raise InputError(f"{source}: no column {column!r} in the header: {name_list(names)}")
-    if len(places) > 1:
-        raise InputError(
-            f"{source}: {len(places)} columns are named {column!r} (numbers "
-            f"{', '.join(map(str, places))}); give a number"
-        )
-    return places[0]
+        return [column_place(column, names, source) for column in columns]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertfast.reference import CJK_RANGES, is_punctuation
+from bertfast.reference import MAX_INPUT_CHARS_PER_WORD as MAX_INPUT_CHARS_PER_WORD
 
 Bools = NDArray[np.bool_]
 CodePoints = NDArray[np.uint32]

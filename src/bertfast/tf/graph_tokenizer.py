@@ -20,11 +20,11 @@ from tensorflow_text.core.pybinds.pywrap_fast_wordpiece_tokenizer_model_builder 
 
 from bertfast.errors import InputError
 from bertfast.packing import check_max_length
-from bertfast.reference import MAX_INPUT_CHARS_PER_WORD
 from bertfast.tf.canonical_order import CanonicalOrder, moving_characters, order_matters
 from bertfast.tf.characters import (
     CAPITAL_SIGMA,
     FINAL_SIGMA,
+    MAX_INPUT_CHARS_PER_WORD,
     SMALL_SIGMA,
     Bools,
     Characters,

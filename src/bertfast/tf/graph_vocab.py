@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertfast.errors import VocabError
-from bertfast.reference import MAX_INPUT_CHARS_PER_WORD
 from bertfast.tf.characters import (
     FINAL_SIGMA,
+    MAX_INPUT_CHARS_PER_WORD,
     N_CODE_POINTS,
     Bools,
     Characters,
@@ -62,7 +62,8 @@ def prepare_vocab(vocab: Mapping[str, int], *, do_lower_case: bool) -> GraphVoca
     """Return what the graph needs of a checked vocabulary {token: id}.
 
     Raises:
-        VocabError: an entry that texts can match is longer than TF-Text takes.
+        VocabError: an entry that texts can match is longer than TF-Text takes, or there are
+            more symbols than private-use code points.
     """
     characters = read_characters(do_lower_case=do_lower_case)
     letters, alone = _produced(do_lower_case=do_lower_case)
@@ -127,8 +128,13 @@ def _can_match(token: str, letters: Bools, alone: Bools) -> bool:
 
 def _hide(at_risk: Bools, known: Bools) -> dict[int, int]:
     """Give each code point of `at_risk` a private-use one that is not `known`."""
-    free = (other for block in _PRIVATE_USE for other in block if not known[other])
-    return dict(zip(np.flatnonzero(at_risk).tolist(), free, strict=False))
+    code_points = np.flatnonzero(at_risk).tolist()
+    free = [other for block in _PRIVATE_USE for other in block if not known[other]]
+    if len(code_points) > len(free):
+        raise VocabError(
+            f"the vocabulary has {len(code_points)} symbols; the graph has room for {len(free)}"
+        )
+    return dict(zip(code_points, free, strict=False))
 
 
 def _check_sizes(usable: Sequence[str], entries: Sequence[str]) -> None:

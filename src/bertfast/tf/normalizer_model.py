@@ -56,7 +56,7 @@ def _pool_strings(strings: Sequence[str]) -> tuple[list[int], bytes]:
 
 
 def _write(trie: NDArray[np.uint32], zero: int, pool: bytes) -> bytes:
-    import flatbuffers  # type: ignore[import-untyped]
+    import flatbuffers
 
     builder = flatbuffers.Builder(trie.nbytes + len(pool) + 256)
     trie_offset = builder.CreateNumpyVector(trie)
