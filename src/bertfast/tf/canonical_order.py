@@ -63,9 +63,7 @@ class CanonicalOrder:
         # A run begins at each starter and at each row; stable sorting keeps equals in place.
         begins = tf.cast((classes == 0) | _row_begins(decomposed), tf.int64)
         order = tf.argsort(tf.cumsum(begins) * _CLASSES + classes, stable=True)
-        return tf.strings.unicode_encode(
-            decomposed.with_values(tf.gather(values, order)), "UTF-8"
-        )
+        return tf.strings.unicode_encode(decomposed.with_values(tf.gather(values, order)), "UTF-8")
 
 
 def _row_begins(ragged: Any) -> Tensor:

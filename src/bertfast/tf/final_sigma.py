@@ -1,9 +1,9 @@
-"""The final sigma of `str.lower` as a rewrite with a regular expression.
+r"""The final sigma of `str.lower` as a rewrite with a regular expression.
 
 Python lowers U+03A3 to U+03C2, not U+03C3, if a cased letter is before it and none after it in
 the same chunk, case-ignorable characters skipped on both sides. As RE2 has it:
 
-    (cased ignorable*) Σ (ignorable*) (neither|end)   ->   \\1 ς \\2 \\3
+    (cased ignorable*) Σ (ignorable*) (neither|end)   ->   \1 ς \2 \3
 
 What the cleaning step drops is skipped too, since it is gone when the original lowers. Spaces
 and CJK end a chunk, and are neither cased nor ignorable. Matches do not overlap: the last

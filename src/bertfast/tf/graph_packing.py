@@ -1,8 +1,8 @@
 """`[CLS] a [SEP] b [SEP]` and padding, in the graph: twin of `bertfast.packing`.
 
-    la = 5, lb = 4, max_seq_length = 9  ->  M = 6 places for pieces, na = 3, nb = 3
-    [CLS] a1 a2 a3 [SEP] b1 b2 b3 [SEP]
-      0    0  0  0   0    1  1  1   1      segment_ids
+la = 5, lb = 4, max_seq_length = 9  ->  M = 6 places for pieces, na = 3, nb = 3
+[CLS] a1 a2 a3 [SEP] b1 b2 b3 [SEP]
+  0    0  0  0   0    1  1  1   1      segment_ids
 """
 
 from typing import Any, TypeAlias
@@ -13,9 +13,7 @@ Tensor: TypeAlias = Any
 Ragged: TypeAlias = Any
 
 
-def truncated_lengths(
-    la: Tensor, lb: Tensor, max_seq_length: int
-) -> tuple[Tensor, Tensor]:
+def truncated_lengths(la: Tensor, lb: Tensor, max_seq_length: int) -> tuple[Tensor, Tensor]:
     """Return how many pieces of each text stay: int32 [n] each.
 
     The closed form of popping from the longer side, from b on a tie.

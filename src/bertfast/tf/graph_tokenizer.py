@@ -183,9 +183,7 @@ class GraphTokenizer(tf.Module):
             )
             b = self._pieces(pair, tf.int32)
         cls_id, sep_id = self._special_ids
-        return pack_rows(
-            a, b, max_seq_length, cls_id=cls_id, sep_id=sep_id, to_longest=to_longest
-        )
+        return pack_rows(a, b, max_seq_length, cls_id=cls_id, sep_id=sep_id, to_longest=to_longest)
 
     def _pieces(self, text: Tensor, out_type: Any) -> Ragged:
         entries = self._wordpiece.tokenize(self._words(text))

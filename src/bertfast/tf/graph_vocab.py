@@ -3,8 +3,8 @@
 TF-Text's FastWordpieceTokenizer splits words by its own idea of punctuation, which is the
 law's for ASCII and CJK only. So that it never disagrees, our character table surrounds every
 other separator with spaces and hides what could be taken for one inside a word, say "€",
-behind a private-use code point, in texts and in vocabulary entries alike. Characters that no entry holds become U+0001, which the
-vocabulary cannot have: their words are unknown anyway.
+behind a private-use code point, in texts and in vocabulary entries alike. Characters that no
+entry holds become U+0001, which no text can have: their words are unknown anyway.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,6 @@ from bertfast.tf.characters import (
     N_CODE_POINTS,
     Bools,
     Characters,
-    CodePoints,
     read_characters,
 )
 from bertfast.vocab import UNK_TOKEN
