@@ -1,13 +1,14 @@
 """`bertfast export`: turn a checkpoint into a model directory."""
 
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import click
+
+from bertfast.cli.flags import require_tensorflow
 
 _MEGABYTE = 1_000_000
 _DEFAULT_GATE_INPUTS = 1000  # equals bertfast.onnx.gate.DEFAULT_INPUTS, which is slow to import
@@ -124,7 +125,7 @@ def _run(
 ) -> list[tuple[str, str]]:
     """Export, and return what to say of it: names and values."""
     if kind != "fused":
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported
+        require_tensorflow(f"export --format {kind}")
     if kind == "savedmodel":
         from bertfast.onnx import export_saved_model
 
