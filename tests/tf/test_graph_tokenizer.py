@@ -74,8 +74,9 @@ def test_tokenize_of_one_string_is_one_row(graph: "GraphTokenizer", native: Toke
 
 
 def test_tokenize_of_no_texts_is_empty(tf: Any, graph: "GraphTokenizer") -> None:
-    for none in ([], tf.zeros([0], tf.string)):
-        pieces = graph.tokenize(none)
+    empty: list[Any] = [[], tf.zeros([0], tf.string)]
+    for texts in empty:
+        pieces = graph.tokenize(texts)
         assert pieces.to_list() == []
         assert pieces.dtype == tf.int32
 
@@ -173,7 +174,8 @@ def test_pack_of_one_text_is_one_row(graph: "GraphTokenizer") -> None:
 
 def test_pack_of_an_empty_batch_has_no_rows(tf: Any, graph: "GraphTokenizer") -> None:
     empty = tf.zeros([0], tf.string)
-    for padding, width in (("max_length", 7), ("longest", 2)):
+    widths: dict[Any, int] = {"max_length": 7, "longest": 2}
+    for padding, width in widths.items():
         packed = graph.pack(empty, empty, max_seq_length=7, padding=padding)
         assert {tuple(array.shape) for array in packed.values()} == {(0, width)}
 

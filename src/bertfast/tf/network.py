@@ -1,6 +1,6 @@
 """The exported network in TensorFlow: ids in, the chosen outputs out, nothing of training."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
@@ -15,7 +15,7 @@ Tensor: TypeAlias = Any
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 _POOLER = "bert/pooler/"
-_CLASSIFIER = ("output_weights", "output_bias")
+_HEAD = ("output_weights", "output_bias")
 # What torch and sentence-transformers put under their divisions; twin of onnx/graph.py.
 _MIN_COUNT, _MIN_NORM = 1e-9, 1e-12
 
@@ -23,7 +23,7 @@ _MIN_COUNT, _MIN_NORM = 1e-9, 1e-12
 class Network(tf.Module):
     """A BERT with the weights of a checkpoint, as one function of a batch.
 
-    `weights` are the variables that the outputs need, and all that is stored.
+    Where the checkpoint has no pooler, the fresh one is stored, but no output may need it.
     """
 
     def __init__(self, config: BertConfig, variables: Arrays, outputs: Sequence[str]) -> None:
@@ -37,22 +37,13 @@ class Network(tf.Module):
                 probabilities.
         """
         super().__init__()
-        bert = BertModel(config)
-        stored = [
-            variable
-            for variable in bert.trainable_variables
-            if not name_of(variable).startswith(_POOLER) or name_of(variable) in variables
-        ]
-        head = {
-            name: tf.Variable(variables[name], name=name)
-            for name in _CLASSIFIER
-            if name in variables
+        self.bert = BertModel(config)
+        self.head = {
+            name: tf.Variable(variables[name], name=name) for name in _HEAD if name in variables
         }
-        restore(stored, variables)
         self.outputs = tuple(outputs)
-        self.weights = [*stored, *head.values()]
-        # Not as attributes: a pooler that the checkpoint has not is no part of the model.
-        self._run: Callable[..., Any] = lambda batch: _outputs(bert, head, batch, self.outputs)
+        present = (each for each in self.bert.trainable_variables if _is_in(each, variables))
+        restore(list(present), variables)
 
     def __call__(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor) -> Any:
         """Run the network on int32 [batch, length] each.
@@ -61,24 +52,21 @@ class Network(tf.Module):
             {name: float32}: pooled_output and mean_embedding [batch, hidden], sequence_output
             [batch, length, hidden], logits and probabilities [batch, labels].
         """
-        return self._run((input_ids, input_mask, segment_ids))
+        result = self.bert(input_ids, input_mask, segment_ids)
+        pooled = result.pooled_output
+        given = {"sequence_output": result.sequence_output, "pooled_output": pooled}
+        if "mean_embedding" in self.outputs:
+            given["mean_embedding"] = mean_embedding(result.sequence_output, input_mask)
+        if self.head:
+            product = tf.matmul(pooled, self.head["output_weights"], transpose_b=True)
+            given["logits"] = tf.nn.bias_add(product, self.head["output_bias"])
+            given["probabilities"] = tf.nn.softmax(given["logits"])
+        return {name: tf.identity(given[name], name) for name in self.outputs}
 
 
-def _outputs(
-    bert: BertModel,
-    head: Mapping[str, Any],
-    batch: tuple[Tensor, Tensor, Tensor],
-    names: Sequence[str],
-) -> dict[str, Tensor]:
-    result = bert(*batch)
-    outputs = {"sequence_output": result.sequence_output, "pooled_output": result.pooled_output}
-    if "mean_embedding" in names:
-        outputs["mean_embedding"] = mean_embedding(result.sequence_output, batch[1])
-    if head:
-        product = tf.matmul(result.pooled_output, head["output_weights"], transpose_b=True)
-        outputs["logits"] = tf.nn.bias_add(product, head["output_bias"])
-        outputs["probabilities"] = tf.nn.softmax(outputs["logits"])
-    return {name: tf.identity(outputs[name], name) for name in names}
+def _is_in(variable: Any, variables: Arrays) -> bool:
+    """Tell whether the checkpoint has a variable; only the pooler may be missing."""
+    return not name_of(variable).startswith(_POOLER) or name_of(variable) in variables
 
 
 def mean_embedding(x: Tensor, input_mask: Tensor) -> Tensor:
