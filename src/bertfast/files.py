@@ -1,6 +1,8 @@
-"""Files as memory."""
+"""Files: read as memory, and looked at before they are written."""
 
 import mmap
+import os
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -20,3 +22,30 @@ def map_file(path: str | PathLike[str]) -> mmap.mmap | bytes:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from error
+
+
+def check_outputs(paths: Sequence[str]) -> None:
+    """Check that files can be written, before they are computed; remote ones are not looked at.
+
+    Raises:
+        InputError: no path, one given twice, a folder, or a folder that is missing or closed.
+    """
+    if not paths or not all(paths):
+        raise InputError("no file to write is given")
+    if len(set(paths)) < len(paths):
+        raise InputError("a file to write is given twice")
+    for path in paths:
+        if is_remote(path):
+            continue
+        folder = Path(path).resolve().parent
+        if Path(path).is_dir():
+            raise InputError(f"{path} is a folder; name a file to write")
+        if not folder.is_dir():
+            raise InputError(f"{path}: the folder {folder} does not exist; create it first")
+        if not os.access(folder, os.W_OK):
+            raise InputError(f"{path}: the folder {folder} is not writable")
+
+
+def is_remote(path: str) -> bool:
+    """Tell whether a path is one of TensorFlow's file systems, such as gs://bucket/name."""
+    return "://" in path

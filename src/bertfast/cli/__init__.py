@@ -27,6 +27,14 @@ _COMMANDS = {
     ),
     "export": ("bertfast.cli.export:export", "Turn a checkpoint into a model directory."),
     "predict": ("bertfast.cli.predict:predict", "Run a model over a file of texts."),
+    "run-classifier": (
+        "bertfast.cli.run_classifier:run_classifier",
+        "Fine-tune a BERT on a task, evaluate, predict.",
+    ),
+    "run-pretraining": (
+        "bertfast.cli.run_pretraining:run_pretraining",
+        "Train a BERT on masked words and next sentences.",
+    ),
 }
 
 

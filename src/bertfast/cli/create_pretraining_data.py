@@ -1,5 +1,6 @@
 """`bertfast create-pretraining-data`: masked, paired sentences from plain text."""
 
+import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ import click
 
 from bertfast.cli.flags import FlagsCommand, bool_flag, require_tensorflow
 from bertfast.errors import InputError
+from bertfast.files import check_outputs
 from bertfast.runtime.progress import duration, show_progress
 
 
@@ -91,14 +93,10 @@ def create_pretraining_data(
     input_files = find_files(input_file)
     output_files = output_file.split(",")
     _check_apart(input_files, output_files)
-    import random
-
+    check_outputs(output_files)
     from bertfast.glue.pretraining import create_training_instances
-    from bertfast.tf.pretraining_records import write_instance_to_example_files
-    from bertfast.tf.record_files import check_outputs
     from bertfast.tokenizer import Tokenizer
 
-    check_outputs(output_files)
     tokenizer = Tokenizer(vocab_file, do_lower_case=do_lower_case)
     with _progress(quiet) as on_progress:
         instances = create_training_instances(
@@ -113,6 +111,8 @@ def create_pretraining_data(
             do_whole_word_mask=do_whole_word_mask,
             on_progress=on_progress,
         )
+    from bertfast.tf.pretraining_records import write_instance_to_example_files
+
     lengths = max_seq_length, max_predictions_per_seq
     write_instance_to_example_files(
         instances, tokenizer, *lengths, output_files, progress=not quiet

@@ -18,6 +18,8 @@ class DataProcessor:
     Source: google-research/bert run_classifier.py, DataProcessor.
     """
 
+    _NAME = "this task"  # for messages
+
     def get_train_examples(self, data_dir: DataDir) -> list[InputExample]:
         """Return the examples to train on.
 
@@ -47,5 +49,5 @@ class DataProcessor:
         """Return the examples of a file whose header, if it should have one, has these names."""
         table = Table.read(path, header=header is not None)
         if header is not None:
-            table.check_header(header, type(self).__name__.removesuffix("Processor"))
+            table.check_header(header, self._NAME)
         return make_examples(table, layout, self.get_labels())

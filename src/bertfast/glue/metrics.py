@@ -47,7 +47,7 @@ def matthews_correlation(labels: ArrayLike, predictions: ArrayLike) -> float:
     spread_predicted = n * n - sum(p * p for p in of_predicted)
     if not spread_true or not spread_predicted:
         return 0.0
-    return float(right * n - both) / (math.sqrt(spread_true) * math.sqrt(spread_predicted))
+    return float(right * n - both) / math.sqrt(spread_true * spread_predicted)
 
 
 def f1(labels: ArrayLike, predictions: ArrayLike) -> float:

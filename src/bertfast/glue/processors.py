@@ -23,6 +23,8 @@ from bertfast.glue.tsv_processor import TsvProcessor as TsvProcessor
 class ColaProcessor(DataProcessor):
     """CoLA: is a sentence acceptable? "0" no, "1" yes. Only the test set has a header."""
 
+    _NAME = "CoLA"
+
     def get_train_examples(self, data_dir: DataDir) -> list[InputExample]:
         """Return the examples of train.tsv."""
         return self._read(Path(data_dir, "train.tsv"), None, Layout("train", 3, label=1))
@@ -43,6 +45,7 @@ class ColaProcessor(DataProcessor):
 class MrpcProcessor(DataProcessor):
     """MRPC: do two sentences say the same? "0" no, "1" yes."""
 
+    _NAME = "MRPC"
     _TEXTS = ((3, "#1 String"), (4, "#2 String"))
 
     def get_train_examples(self, data_dir: DataDir) -> list[InputExample]:
@@ -69,7 +72,8 @@ class MrpcProcessor(DataProcessor):
 class MnliProcessor(DataProcessor):
     """MNLI, matched: does the first sentence imply the second? The label is the last column."""
 
-    _TEXTS = ((0, "index"), (8, "sentence1"), (9, "sentence2"))
+    _NAME = "MNLI"
+    _TEXTS = ((8, "sentence1"), (9, "sentence2"))
 
     def get_train_examples(self, data_dir: DataDir) -> list[InputExample]:
         """Return the examples of train.tsv."""
@@ -99,6 +103,8 @@ class XnliProcessor(DataProcessor):
     Attributes:
         language: the code of the language, "zh".
     """
+
+    _NAME = "XNLI"
 
     def __init__(self) -> None:
         self.language = "zh"
@@ -134,6 +140,8 @@ def _xnli_label(field: str) -> str:
 
 class Sst2Processor(DataProcessor):
     """SST-2: is a sentence of a film review "1" positive or "0" negative?"""
+
+    _NAME = "SST-2"
 
     def get_train_examples(self, data_dir: DataDir) -> list[InputExample]:
         """Return the examples of train.tsv."""

@@ -70,16 +70,17 @@ def distribute(batches: Dataset, strategy: Any) -> Any:
     n_replicas = strategy.num_replicas_in_sync
 
     def cut(batch: Batch) -> Dataset:
-        parts = {
-            name: tf.reshape(tensor, tf.concat([[n_replicas, -1], tf.shape(tensor)[1:]], axis=0))
-            for name, tensor in batch.items()
-        }
-        if (n_rows := batches.element_spec["input_ids"].shape[0]) is not None:
-            for name, part in parts.items():
-                shape = [n_replicas, n_rows // n_replicas, *batch[name].shape[1:]]
-                parts[name] = tf.ensure_shape(part, shape)
-        return tf.data.Dataset.from_tensor_slices(parts)
+        return tf.data.Dataset.from_tensor_slices(
+            {name: _cut(tensor, n_replicas) for name, tensor in batch.items()}
+        )
 
     dealt = batches if n_replicas == 1 else batches.flat_map(cut)
     prefetched = dealt.prefetch(tf.data.AUTOTUNE)
     return strategy.distribute_datasets_from_function(lambda _: prefetched)
+
+
+def _cut(tensor: Any, n_parts: int) -> Any:
+    """[rows, ...] to [n_parts, rows / n_parts, ...], the known sizes kept."""
+    n_rows, *others = tensor.shape
+    cut = tf.reshape(tensor, tf.concat([[n_parts, -1], tf.shape(tensor)[1:]], axis=0))
+    return tf.ensure_shape(cut, [n_parts, n_rows and n_rows // n_parts, *others])

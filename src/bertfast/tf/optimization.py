@@ -132,7 +132,8 @@ class AdamWeightDecay(tf.Module):
         weights take 74 ms instead of 228.
         """
         if decay:
-            weight.assign(weight * (1.0 - rate * decay), read_value=False)
+            shrunk = weight * (1.0 - rate * decay)
+            tf.raw_ops.AssignVariableOp(resource=weight.handle, value=shrunk)
         beta_1, beta_2 = self._betas
         tf.raw_ops.ResourceApplyAdam(
             var=weight.handle,

@@ -161,6 +161,11 @@ class PretrainingMetrics:
             self._sums[place] += total
             self._weights[place] += weight
 
+    @property
+    def n_rows(self) -> int:
+        """How many rows were counted."""
+        return int(self._weights[-1])
+
     def result(self) -> dict[str, float]:
         """Return the mean of each metric by name; 0 where nothing was counted."""
         totals = zip(self.NAMES, self._sums, self._weights, strict=True)

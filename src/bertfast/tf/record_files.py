@@ -8,6 +8,7 @@ A stream that skips batches is therefore the rest of the one that does not.
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from bertfast.errors import InputError
+from bertfast.files import check_outputs, is_remote
 
 Dataset: TypeAlias = Any
 RecordWriter: TypeAlias = Any
@@ -28,28 +30,9 @@ _INTERLEAVED_FILES = 4
 _CHECKED_FILES = 16
 # Counting records one at a time takes ten times as long.
 _COUNTED_AT_ONCE = 1024
-
-
-def check_outputs(paths: Sequence[str]) -> None:
-    """Raise InputError if a file cannot be written, before it is computed. Remote ones may.
-
-    Raises:
-        InputError: no path, one given twice, a folder, or a folder that is missing or closed.
-    """
-    if not paths or not all(paths):
-        raise InputError("no file to write is given")
-    if len(set(paths)) < len(paths):
-        raise InputError("a file to write is given twice")
-    for path in paths:
-        if _is_remote(path):
-            continue
-        folder = Path(path).resolve().parent
-        if Path(path).is_dir():
-            raise InputError(f"{path} is a folder; name a file to write")
-        if not folder.is_dir():
-            raise InputError(f"{path}: the folder {folder} does not exist; create it first")
-        if not os.access(folder, os.W_OK):
-            raise InputError(f"{path}: the folder {folder} is not writable")
+_RECORD_OVERHEAD = 16  # length and two checksums
+# "{{function_node ...}} the reason [Op:IteratorGetNext] name: "
+_AROUND_A_REASON = re.compile(r"\{\{[^}]*\}\}|\[Op:.*", re.DOTALL)
 
 
 @contextmanager
@@ -74,12 +57,8 @@ def open_records(paths: Sequence[str]) -> Iterator[list[RecordWriter]]:
             with contextlib.suppress(tf.errors.OpError):
                 tf.io.gfile.remove(part)
         if isinstance(error, tf.errors.OpError):
-            raise InputError(f"cannot write {', '.join(paths)}: {error.message}") from error
+            raise InputError(f"cannot write {', '.join(paths)}: {_reason(error)}") from error
         raise
-
-
-def _is_remote(path: str) -> bool:
-    return "://" in path
 
 
 def _part_name(path: str) -> str:
@@ -88,10 +67,10 @@ def _part_name(path: str) -> str:
 
 
 def _publish(part: str, path: str) -> None:
-    if not _is_remote(path):
+    if not is_remote(path):
         _flush_to_disk(part)
     tf.io.gfile.rename(part, path, overwrite=True)
-    if not _is_remote(path):
+    if not is_remote(path):
         _flush_to_disk(str(Path(path).resolve().parent))
 
 
@@ -101,6 +80,10 @@ def _flush_to_disk(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _reason(error: Any) -> str:
+    return _AROUND_A_REASON.sub("", str(error.message)).strip()
 
 
 def int_feature(values: Sequence[int]) -> Any:
@@ -126,9 +109,24 @@ def count_records(paths: Sequence[str]) -> int:
     Raises:
         InputError: a file cannot be read, or is damaged.
     """
-    batches = tf.data.TFRecordDataset(list(paths)).batch(_COUNTED_AT_ONCE)
-    with _readable(paths):
-        return int(batches.reduce(0, lambda count, batch: count + tf.shape(batch)[0]))
+    return sum(_count(path) for path in paths)
+
+
+def _count(path: str) -> int:
+    batches = tf.data.TFRecordDataset(path).batch(_COUNTED_AT_ONCE)
+    with _readable([path]):
+        counts = batches.reduce(tf.zeros(2, tf.int64), _add_records_and_bytes).numpy().tolist()
+        size = tf.io.gfile.stat(path).length
+    n_records, n_bytes = counts
+    if n_records * _RECORD_OVERHEAD + n_bytes != size:
+        # TensorFlow takes the rest of a record that is cut within its first bytes for the end.
+        raise InputError(f"{path}: damaged: its last record is cut off")
+    return int(n_records)
+
+
+def _add_records_and_bytes(counts: Any, batch: Any) -> Any:
+    n_bytes = tf.reduce_sum(tf.strings.length(batch))
+    return counts + tf.cast(tf.stack([tf.size(batch), n_bytes]), tf.int64)
 
 
 @contextmanager
@@ -137,9 +135,11 @@ def _readable(paths: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except tf.errors.DataLossError as error:
-        raise InputError(f"{', '.join(paths)}: damaged or not TFRecords: {error.message}") from None
+        raise InputError(
+            f"{', '.join(paths)}: damaged or not TFRecords: {_reason(error)}"
+        ) from None
     except tf.errors.OpError as error:
-        raise InputError(f"cannot read {', '.join(paths)}: {error.message}") from None
+        raise InputError(f"cannot read {', '.join(paths)}: {_reason(error)}") from None
 
 
 def check_records(paths: Sequence[str], lengths: Mapping[str, int]) -> None:
@@ -189,6 +189,7 @@ def read_batches(
     drop_remainder: bool,
     seed: int,
     skip_batches: int,
+    n_records: int | None = None,
 ) -> Dataset:
     """Return batches of parsed records: endless and shuffled, or once and in order.
 
@@ -200,9 +201,10 @@ def read_batches(
         drop_remainder: leave a last batch out that is smaller, so that shapes are fixed.
         seed: decides the order; TensorFlow's global seed does not.
         skip_batches: batches to leave out at the start.
+        n_records: how many the files hold, if that is known.
 
     Raises:
-        InputError: a number is out of range, or (with `skip_batches`) a file cannot be read.
+        InputError: a number is out of range, or a file that has to be counted is damaged.
     """
     if batch_size < 1 or skip_batches < 0:
         raise InputError(
@@ -213,8 +215,10 @@ def read_batches(
     if shuffle_buffer is None:
         records = tf.data.TFRecordDataset(list(paths))
     else:
-        # Whole epochs are not read at all.
-        first_epoch, skipped = divmod(skipped, count_records(paths)) if skipped else (0, 0)
+        first_epoch = 0
+        if skipped:  # whole epochs are not read at all
+            n_records = count_records(paths) if n_records is None else n_records
+            first_epoch, skipped = divmod(skipped, n_records)
         records = _shuffled_epochs(paths, seed, shuffle_buffer, first_epoch)
     batches = records.skip(skipped).batch(batch_size, drop_remainder=drop_remainder)
     parsed = batches.map(_parser(spec), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

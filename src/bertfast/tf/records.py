@@ -17,6 +17,7 @@ from bertfast.runtime.progress import Silence, show_progress
 from bertfast.tf.record_files import (
     Dataset,
     check_records,
+    count_records,
     int_feature,
     open_records,
     read_batches,
@@ -127,7 +128,7 @@ def input_pipeline(
     100 records at a time.
 
     Raises:
-        InputError: a file cannot be read, is empty, or was written with another length.
+        InputError: a file cannot be read, is empty or damaged, or was written with another length.
     """
     files = [fspath(paths)] if isinstance(paths, str | PathLike) else [fspath(p) for p in paths]
     lengths = dict.fromkeys(("input_ids", "input_mask", "segment_ids"), max_seq_length)
@@ -146,4 +147,5 @@ def input_pipeline(
         drop_remainder=drop_remainder,
         seed=seed,
         skip_batches=skip_batches,
+        n_records=count_records(files),  # which reads them: damage is found before training
     )

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from bertfast.errors import InputError
 from bertfast.glue.examples import InputExample, pad_examples
 from bertfast.glue.metrics import task_metrics
 from bertfast.tf.classifier import BertClassifier
@@ -28,11 +26,13 @@ from bertfast.tf.run_record import write_record
 from bertfast.tf.session import (
     check_batch_size,
     compute_dtype,
+    config_values,
     run_batches,
     start_weights,
     train,
     write_metrics,
     write_scalars,
+    writing,
 )
 
 Say: TypeAlias = Callable[[str], None]
@@ -98,7 +98,7 @@ def _train(model: BertClassifier, task: ClassifierTask, say: Say) -> int:
     ):
         say(line)
     records = options.output_dir / "train.tf_record"
-    with _writing(options.output_dir):
+    with writing(options.output_dir):
         write_record(options.output_dir, task.settings())
         _write_model_files(task)
     _write_records(task, task.train_examples, records)
@@ -133,7 +133,7 @@ def _evaluate(
     log_probabilities = np.log(_softmax(logits))
     loss = -float(log_probabilities[np.arange(len(label_ids)), label_ids].mean())
     metrics["eval_loss"] = loss
-    with _writing(options.output_dir):
+    with writing(options.output_dir):
         write_scalars(options.output_dir / "eval", metrics, step)
         results: dict[str, float | int] = {**metrics, "global_step": step, "loss": loss}
         write_metrics(options.output_dir / "eval_results.txt", results, say)
@@ -147,7 +147,7 @@ def _predict(model: BertClassifier, task: ClassifierTask, say: Say) -> None:
     logits, _ = _score(model, task, examples, "predict", options.predict_batch_size)
     path = options.output_dir / "test_results.tsv"
     rows = _softmax(logits).astype(np.float32)
-    with _writing(path), path.open("w", encoding="utf-8") as file:
+    with writing(path), path.open("w", encoding="utf-8") as file:
         for row in rows:
             file.write("\t".join(str(probability) for probability in row) + "\n")
     say(f"***** Predict results ***** ({path})")
@@ -192,9 +192,7 @@ def _write_records(task: ClassifierTask, examples: Sequence[Any], path: Path) ->
 
 def _write_model_files(task: ClassifierTask) -> None:
     """Write what an export finds beside a checkpoint: sizes, labels, vocabulary and casing."""
-    folder, config = task.options.output_dir, task.config.to_dict()
-    if config["hidden_act"] == "gelu_tanh":
-        config["hidden_act"] = "gelu"  # the original's word for it
+    folder, config = task.options.output_dir, config_values(task.config)
     config["id2label"] = {str(n): label for n, label in enumerate(task.labels)}
     tokenizer = {
         "do_lower_case": task.options.do_lower_case,
@@ -212,18 +210,3 @@ def _softmax(logits: Floats) -> Floats:
     exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: Floats = exponents / exponents.sum(axis=1, keepdims=True)
     return probabilities
-
-
-class _writing:  # noqa: N801  # used as a statement
-    """Turns what the disk refuses into an error of ours."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError | tf.errors.OpError):
-            reason = error.strerror if isinstance(error, OSError) else error.message
-            raise InputError(f"cannot write {self._path}: {reason}") from error

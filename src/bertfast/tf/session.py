@@ -1,11 +1,13 @@
 """What training, evaluation and prediction have in common: strategy, model, weights, batches."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
+from bertfast.config import BertConfig
 from bertfast.errors import InputError
 from bertfast.tf.batches import bucketed, distribute, trimmed
 from bertfast.tf.checkpoints import CheckpointStore, Saved, named_after
@@ -27,6 +29,14 @@ _STEPS_PER_LOOP = 10  # off TPUs, so that reports and Ctrl-C are not late
 def compute_dtype(options: RunOptions) -> Any:
     """Return the dtype of products and activations."""
     return _COMPUTE_DTYPES[options.mixed_precision]
+
+
+def config_values(config: BertConfig) -> dict[str, Any]:
+    """Return what a bert_config.json holds, which the original can read if it has the function."""
+    values = config.to_dict()
+    if values["hidden_act"] == "gelu_tanh":
+        values["hidden_act"] = "gelu"  # the original's word for it
+    return values
 
 
 def check_batch_size(name: str, batch_size: int, strategy: Any, n_parts: int = 1) -> None:
@@ -147,3 +157,17 @@ def write_metrics(path: Path, values: dict[str, float | int], say: Say) -> None:
     say(f"***** Eval results ***** ({path})")
     for line in lines:
         say(f"  {line}")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses into an error of ours.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.message
+        raise InputError(f"cannot write {path}: {reason}") from error
