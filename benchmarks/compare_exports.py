@@ -28,6 +28,8 @@ from rich.table import Table
 from bertfast import Bundle, Predictor, Tokenizer, export_bundle, read_checkpoint
 from bertfast.glue import make_processor
 from bertfast.onnx import export_saved_model
+from bertfast.onnx.export import GraphKind
+from bertfast.onnx.gate import DEFAULT_INPUTS
 from bertfast.tf.network import Network
 
 BATCH = 64
@@ -43,11 +45,13 @@ def main() -> int:
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("task")
     parser.add_argument("data_dir", type=Path)
+    parser.add_argument("--gate-inputs", type=int, default=DEFAULT_INPUTS, metavar="N")
     parser.add_argument("--json", type=Path, metavar="OUT")
     arguments = parser.parse_args()
     texts, pairs = read_texts(arguments.task, arguments.data_dir)
     with tempfile.TemporaryDirectory() as folder:
-        logits = score_all(arguments.run_dir, Path(folder), texts, pairs)
+        options = {"outputs": ["logits"], "gate_inputs": arguments.gate_inputs}
+        logits = score_all(arguments.run_dir, Path(folder), options, texts, pairs)
     rows = compare(logits)
     show(rows, len(texts))
     if arguments.json:
@@ -70,12 +74,13 @@ def read_texts(task: str, data_dir: Path) -> tuple[Texts, Texts | None]:
 def score_all(run_dir: Path, folder: Path, texts: Texts, pairs: Texts | None) -> dict[str, Floats]:
     """Return the logits of each form of the model, TensorFlow's own first."""
     logits: dict[str, Floats] = {}
-    for graph in ("fused", "portable"):
-        bundle = export_bundle(run_dir, folder / graph, graph=graph, outputs=["logits"])
+    graphs: tuple[GraphKind, ...] = ("fused", "portable")
+    for graph in graphs:
+        bundle = export_bundle(run_dir, folder / graph, graph=graph, **options)
         if not logits:
             logits["tensorflow"] = score_in_tensorflow(bundle, run_dir, texts, pairs)
         logits[graph] = np.asarray(Predictor(bundle.path).predict(texts, pairs))
-    served = export_saved_model(run_dir, folder / "served", outputs=["logits"])
+    served = export_saved_model(run_dir, folder / "served", **options)
     logits["savedmodel"] = score_saved_model(served.path, texts, pairs)
     return logits
 

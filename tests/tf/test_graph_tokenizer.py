@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import unicodedata
 from collections.abc import Callable
 from importlib.util import find_spec
 from itertools import product
@@ -232,6 +233,7 @@ def test_vocabulary_is_given_back(graph: "GraphTokenizer") -> None:
     assert graph.vocab == {token: index for index, token in enumerate(VOCAB)}
     assert graph.vocab_size == len(VOCAB)
     assert graph.do_lower_case
+    assert graph.unicode_version == unicodedata.unidata_version
 
 
 @pytest.mark.shared

@@ -9,6 +9,7 @@ Only operators of stock TensorFlow and TF-Text, so that a SavedModel of it runs 
 are: no Python, nothing of ours.
 """
 
+import unicodedata
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -96,6 +97,11 @@ class GraphTokenizer(tf.Module):
     def vocab_size(self) -> int:
         """The number of ids: the highest one plus 1, as a model's embedding needs it."""
         return max(self._given.values()) + 1
+
+    @property
+    def unicode_version(self) -> str:
+        """The Unicode version of the tables: the running interpreter's."""
+        return unicodedata.unidata_version
 
     def tokenize(self, text: Tensor, *, token_out_type: Any = tf.int32) -> Ragged:
         """Split texts into pieces, without special tokens.
