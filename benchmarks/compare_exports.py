@@ -71,7 +71,9 @@ def read_texts(task: str, data_dir: Path) -> tuple[Texts, Texts | None]:
     return [example.text_a for example in examples], pairs if any(pairs) else None
 
 
-def score_all(run_dir: Path, folder: Path, texts: Texts, pairs: Texts | None) -> dict[str, Floats]:
+def score_all(
+    run_dir: Path, folder: Path, options: dict[str, Any], texts: Texts, pairs: Texts | None
+) -> dict[str, Floats]:
     """Return the logits of each form of the model, TensorFlow's own first."""
     logits: dict[str, Floats] = {}
     graphs: tuple[GraphKind, ...] = ("fused", "portable")
