@@ -53,7 +53,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect the counts of the parity checks if they are wanted; xdist's workers send them."""
+    """Collect the counts of the parity checks if they are wanted; xdist's workers send them.
+
+    Do without TensorFlow if it is not there.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        config.pluginmanager.register(WithoutTensorFlow())
     output = config.getoption("--parity-json")
     if output and not hasattr(config, "workerinput"):
         config.pluginmanager.register(ParityRecorder(output))
@@ -67,6 +72,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
+
+
+class WithoutTensorFlow:
+    """Leaves the modules alone that import TensorFlow, and says so; their tests skip themselves."""
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Do not look for doctests in `bertfast.tf`."""
+        return True if collection_path == REPOSITORY / "src" / "bertfast" / "tf" else None
+
+    def pytest_report_header(self) -> str:
+        """Say what is missing."""
+        return "tensorflow is not installed: no doctests of src/bertfast/tf, tests/tf is skipped"
 
 
 class TokenizerFactory(Protocol):

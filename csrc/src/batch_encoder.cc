@@ -19,8 +19,60 @@ std::size_t slice_bytes(std::size_t limit) {
   return std::min(kWindowBytes, limit * kBytesPerId + kMinSliceBytes);
 }
 
+static_assert(kWindowBytes <= kMaxRun, "a run of words of one fits its mark");
+
 // No chunk has this key: code points are at most U+10FFFF, so no UTF-8 has such bytes.
 constexpr std::uint64_t kNoBytes = ~std::uint64_t{0};
+
+// The slot of a bucket that holds `key`, null if none does or its ids are in the ring.
+inline const ChunkCache::ShortSlot* find_near(const ChunkCache::ShortSlot* slot,
+                                              const ShortKey& key) {
+  if (__builtin_expect(!(slot->key == key), 0)) {
+    ++slot;
+    if (!(slot->key == key)) return nullptr;
+  }
+  return slot->value.is_far() ? nullptr : slot;
+}
+
+template <class Unit>
+std::size_t cut_units(const void* data, std::size_t length, const WordsOfOne& words) {
+  const auto* units = static_cast<const Unit*>(data);
+  while (length > 0 && !is_ascii_space(units[length - 1]) &&
+         words.id(units[length - 1]) == kNoId) {
+    --length;
+  }
+  return length;
+}
+
+// Wherever a character of three bytes stands whole in a text, even an invalid one, it
+// is read as such.
+std::size_t cut_utf8(const void* data, std::size_t length, const WordsOfOne& words) {
+  const auto* bytes = static_cast<const std::uint8_t*>(data);
+  for (; length > 0; --length) {
+    if (is_ascii_space(bytes[length - 1])) break;
+    if (length < 3 || bytes[length - 3] < 0xE0) continue;
+    Utf8Reader reader(bytes + length - 3, 3);
+    CodePoint code_point;
+    if (reader.next(&code_point) && reader.position() == bytes + length &&
+        words.id(code_point) != kNoId) {
+      break;
+    }
+  }
+  return length;
+}
+
+// The length of `text` up to and with the last character that parts what is before it
+// from what is behind: ASCII whitespace or a word of one. 0 if it has none.
+std::size_t cut(const Text& text, const WordsOfOne& words) {
+  if (text.kind == TextKind::kUtf8) return cut_utf8(text.data, text.length, words);
+  if (text.unit_bytes() == 2) {
+    return cut_units<std::uint16_t>(text.data, text.length, words);
+  }
+  if (text.unit_bytes() == 4) {
+    return cut_units<std::uint32_t>(text.data, text.length, words);
+  }
+  return cut_units<std::uint8_t>(text.data, text.length, words);
+}
 
 // Bytes of transcoded text that are not the first of a character.
 std::size_t count_continuations(const std::uint8_t* bytes, std::size_t length) {
@@ -39,6 +91,7 @@ BatchEncoder::BatchEncoder(const Tokenizer& tokenizer, std::size_t limit,
       workspace_(workspace),
       cache_(workspace->cache),
       out_(out),
+      found_{tokenizer.words_of_one(), workspace->words_of_one.data()},
       row_start_(out->size()) {}
 
 void BatchEncoder::encode(const Text* texts, std::size_t begin, std::size_t end,
@@ -54,12 +107,27 @@ void BatchEncoder::encode(const Text* texts, std::size_t begin, std::size_t end,
   flush();
 }
 
+// Where words of one go: nowhere if their spans are wanted, too.
+FoundWordsOfOne* BatchEncoder::found() {
+  return out_->with_spans() ? nullptr : &found_;
+}
+
+// How many words of one more there is room for. In the window a run of them takes less
+// than its text.
+std::size_t BatchEncoder::room_for_found() const {
+  const auto& words = workspace_->words_of_one;
+  return words.size() - static_cast<std::size_t>(found_.next - words.data());
+}
+
 // Puts a text into the window, which is emptied first if it has no room.
 void BatchEncoder::append(const Text& text, std::int64_t* row_end) {
   const std::size_t most = text.length * max_bytes_per_unit(text.kind) + 1;
-  if (used_ + most > kWindowBytes || n_rows_ == kMaxRows) flush();
+  if (used_ + most > kWindowBytes || n_rows_ == kMaxRows ||
+      text.length > room_for_found()) {
+    flush();
+  }
   std::uint8_t* at = workspace_->window.data() + used_;
-  std::uint8_t* end = transcode(text, at);
+  std::uint8_t* end = transcode(text, found(), at);
   *end = ' ';
   used_ += static_cast<std::size_t>(end - at) + 1;
   rows_[n_rows_++] = {static_cast<std::uint32_t>(used_), row_end};
@@ -78,10 +146,11 @@ void BatchEncoder::encode_long(const Text& text, std::int64_t* row_end) {
 }
 
 // Encodes a window of `text` from unit `begin` on and returns its length in units.
-// Where there is no whitespace to cut at, that is all of the rest.
+// Where there is no place to cut at, that is all of the rest.
 std::size_t BatchEncoder::encode_slice(const Text& text, std::size_t begin) {
+  const WordsOfOne& words_of_one = tokenizer_.words_of_one();
   Text part = slice(text, begin, slice_bytes_ / max_bytes_per_unit(text.kind));
-  if (begin + part.length < text.length) part.length = cut_at_space(part);
+  if (begin + part.length < text.length) part.length = cut(part, words_of_one);
   if (part.length == 0) {
     const Text rest = slice(text, begin, text.length);
     const std::size_t size = out_->size();
@@ -90,7 +159,8 @@ std::size_t BatchEncoder::encode_slice(const Text& text, std::size_t begin) {
     return rest.length;
   }
   std::uint8_t* window = workspace_->window.data();
-  const std::size_t used = static_cast<std::size_t>(transcode(part, window) - window);
+  const std::size_t used =
+      static_cast<std::size_t>(transcode(part, found(), window) - window);
   used_ = used;
   flush();
   row_code_points_ = code_point_index(used);
@@ -104,6 +174,8 @@ void BatchEncoder::flush() {
   std::uint16_t* edges = workspace_->edges.data();
   std::memset(window + used_, ' ', kScanBlock);
   const std::size_t n_chunks = scanner_kernel().find_edges(window, used_, edges) / 2;
+  n_found_ = static_cast<std::size_t>(found_.next - workspace_->words_of_one.data());
+  next_found_ = workspace_->words_of_one.data();
   Pending pending[kGroup];
   for (std::size_t first = 0; first < n_chunks; first += kGroup) {
     const std::size_t n = std::min(kGroup, n_chunks - first);
@@ -116,6 +188,7 @@ void BatchEncoder::flush() {
   }
   while (next_row_ < n_rows_) finish_row();
   n_rows_ = next_row_ = used_ = 0;
+  found_.next = workspace_->words_of_one.data();
   row_window_begin_ = 0;
 }
 
@@ -141,30 +214,35 @@ void BatchEncoder::fetch(const std::uint16_t* edges, std::size_t n, Pending* pen
   }
 }
 
+// Writes the ids of a run of words of one; returns their end.
+std::int32_t* BatchEncoder::copy_run(std::size_t length, std::int32_t* out) {
+  std::memcpy(out, next_found_, length * sizeof(*out));
+  next_found_ += length;
+  return out + length;
+}
+
 // Writes the ids of `n` chunks, at most kGroup.
 void BatchEncoder::look_up(const std::uint16_t* edges, std::size_t n,
                            const Pending* pending) {
   const std::uint8_t* window = workspace_->window.data();
-  out_->reserve_more(kRoom);
+  out_->reserve_more(kRoom + n_found_);
   std::int32_t* next = out_->end();
   std::uint32_t row_end = next_row_end();
   for (std::size_t i = 0; i < n; ++i) {
-    while (edges[2 * i] >= row_end) {
+    const std::uint32_t begin = edges[2 * i];
+    while (__builtin_expect(begin >= row_end, 0)) {
       out_->set_end(next);
       row_end = finish_row();
       next = out_->end();
     }
-    const ChunkCache::ShortSlot* slot = pending[i].bucket;
-    const bool in_first = slot[0].key == pending[i].key;
-    const bool in_second = slot[1].key == pending[i].key;
-    slot += in_first ? 0 : 1;
-    if (__builtin_expect((in_first | in_second) & !slot->value.is_far(), 1)) {
+    const auto* slot = find_near(pending[i].bucket, pending[i].key);
+    if (__builtin_expect(slot != nullptr, 1)) {
       next += slot->value.copy_to(next);
+    } else if (window[begin] == kRunMark) {
+      next = copy_run(run_length(window + begin), next);
     } else {
       out_->set_end(next);
-      write_missed(window + edges[2 * i],
-                   static_cast<std::size_t>(edges[2 * i + 1] - edges[2 * i]),
-                   pending[i]);
+      write_missed(window + begin, edges[2 * i + 1] - begin, pending[i]);
       next = out_->end();
     }
   }
@@ -183,11 +261,8 @@ void BatchEncoder::look_up_with_spans(const std::uint16_t* edges, std::size_t n,
     const std::size_t length =
         static_cast<std::size_t>(edges[2 * i + 1] - edges[2 * i]);
     const std::size_t size = out_->size();
-    const ChunkCache::ShortSlot* slot = pending[i].bucket;
-    const bool in_first = slot[0].key == pending[i].key;
-    const bool in_second = slot[1].key == pending[i].key;
-    slot += in_first ? 0 : 1;
-    if ((in_first | in_second) & !slot->value.is_far()) {
+    const auto* slot = find_near(pending[i].bucket, pending[i].key);
+    if (slot != nullptr) {
       out_->set_end(out_->end() + slot->value.copy_to(out_->end()));
     } else {
       write_missed(chunk, length, pending[i]);
@@ -266,7 +341,7 @@ __attribute__((noinline)) void BatchEncoder::write_missed(const std::uint8_t* ch
   } else {
     encode_chunk<false>(chunk, length);
   }
-  out_->reserve_more(kRoom);
+  out_->reserve_more(kRoom + n_found_);
 }
 
 // A short chunk whose ids are in the ring, or that its bucket does not hold.

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "bertfast/text.h"
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define BERTFAST_X86 1
 // GCC 12 warns of its own headers (bug 105593).
@@ -16,15 +18,10 @@
 namespace bertfast {
 namespace {
 
-// The class of ASCII whitespace: other controls are dropped, not split at.
-bool is_space(std::uint8_t byte) {
-  return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
-}
-
 std::uint64_t space_mask_portable(const std::uint8_t* block) {
   std::uint64_t mask = 0;
   for (std::size_t i = 0; i < kScanBlock; ++i) {
-    mask |= static_cast<std::uint64_t>(is_space(block[i])) << i;
+    mask |= static_cast<std::uint64_t>(is_ascii_space(block[i])) << i;
   }
   return mask;
 }

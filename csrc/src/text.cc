@@ -7,8 +7,7 @@ template <class Unit>
 std::size_t cut_units(const void* data, std::size_t length) {
   const auto* units = static_cast<const Unit*>(data);
   while (length > 0) {
-    const Unit unit = units[length - 1];
-    if (unit == ' ' || unit == '\t' || unit == '\n' || unit == '\r') break;
+    if (is_ascii_space(units[length - 1])) break;
     --length;
   }
   return length;

@@ -100,6 +100,29 @@ std::vector<std::uint16_t> make_token_lengths(
   return lengths;
 }
 
+// The words of the vocabulary, a space between, for a new cache to begin with: of those
+// that a text holds, most come up sooner or later. The first of a vocabulary are the
+// most frequent ones by custom: they come last and so displace the others. In
+// lower-case mode they come as at the beginning of a sentence, too.
+std::vector<CodePoint> make_first_words(
+    const std::vector<std::vector<CodePoint>>& tokens, bool do_lower_case) {
+  std::vector<CodePoint> words;
+  const auto add = [&](const std::vector<CodePoint>& token, bool capital) {
+    words.insert(words.end(), token.begin(), token.end());
+    if (capital) words[words.size() - token.size()] -= 'a' - 'A';
+    words.push_back(' ');
+  };
+  for (auto token = tokens.rbegin(); token != tokens.rend(); ++token) {
+    const std::size_t length = token->size();
+    if (length == 0 || length > kLongKeyBytes) continue;
+    const CodePoint first = token->front();
+    if (length > 1 && (first == '#' || first == '[')) continue;
+    if (do_lower_case && first >= 'a' && first <= 'z') add(*token, true);
+    add(*token, false);
+  }
+  return words;
+}
+
 // The processors that this process may use.
 int available_processors() {
   cpu_set_t set;
@@ -142,9 +165,23 @@ Tokenizer::Tokenizer(const CodePointStrings& tokens,
       char_map_(alphabet_, rules),
       trie_(make_pieces(tokens, vocab, alphabet_), alphabet_.size()),
       unk_id_(unk_id),
+      words_of_one_(char_map_, trie_, unk_id),
       token_lengths_(make_token_lengths(tokens, vocab, unk_id)),
-      special_tokens_(make_special_tokens(special_tokens)) {
-  workspaces_.prepare();
+      special_tokens_(make_special_tokens(special_tokens)),
+      first_words_(make_first_words(tokens, rules.do_lower_case)) {
+  const WorkspacePool::Lease lease(&workspaces_);
+  warm(lease.get());
+}
+
+// Fills a new cache.
+void Tokenizer::warm(Workspace* workspace) const {
+  if (workspace->is_warm) return;
+  workspace->is_warm = true;
+  const Text words{first_words_.data(), first_words_.size(), TextKind::kUcs4};
+  IdBuffer ids(false);
+  std::int64_t row_end;
+  BatchEncoder(*this, static_cast<std::size_t>(-1), workspace, &ids)
+      .encode(&words, 0, 1, &row_end);
 }
 
 void Tokenizer::encode(const Text& text, std::size_t limit, IdBuffer* out) const {
@@ -191,6 +228,7 @@ void Tokenizer::encode_rows(const std::vector<Text>& texts, std::size_t limit,
 void Tokenizer::encode_in(const Text* texts, std::size_t limit, std::size_t begin,
                           std::size_t end, Workspace* workspace, IdBuffer* out,
                           std::int64_t* row_ends) const {
+  warm(workspace);
   if (special_tokens_.empty()) {
     BatchEncoder(*this, limit, workspace, out).encode(texts, begin, end, row_ends);
   } else {

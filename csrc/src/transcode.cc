@@ -28,10 +28,38 @@ inline __attribute__((always_inline)) std::uint8_t* write(CodePoint code_point,
   return out;
 }
 
+std::uint8_t* write_run_mark(std::size_t length, std::uint8_t* out) {
+  *out++ = ' ';
+  *out++ = kRunMark;
+  *out++ = static_cast<std::uint8_t>(0x80 | (length & 0x7F));
+  *out++ = static_cast<std::uint8_t>(0x80 | length >> 7);
+  *out++ = ' ';
+  return out;
+}
+
+// Takes the words of one at [next, end) out and leaves their mark. The last unit that
+// is none is where it stops.
+template <class Unit>
+const Unit* take_run(const Unit* next, const Unit* end, FoundWordsOfOne* found,
+                     std::uint8_t** out) {
+  const WordsOfOne& words = found->words;
+  std::int32_t* begin = found->next;
+  std::int32_t* at = begin;
+  for (; next != end; ++next) {
+    const std::int32_t id = words.id(*next);
+    if (id == kNoId) break;
+    *at++ = id;
+  }
+  found->next = at;
+  *out = write_run_mark(static_cast<std::size_t>(at - begin), *out);
+  return next;
+}
+
 // Sixteen units at a time while all are ASCII: the compiler makes vectors of both
 // loops.
 template <class Unit>
-std::uint8_t* transcode_units(const Unit* next, std::size_t length, std::uint8_t* out) {
+std::uint8_t* transcode_units(const Unit* next, std::size_t length,
+                              FoundWordsOfOne* found, std::uint8_t* out) {
   constexpr std::size_t kBlock = 16;
   const Unit* end = next + length;
   while (next != end) {
@@ -48,10 +76,17 @@ std::uint8_t* transcode_units(const Unit* next, std::size_t length, std::uint8_t
     }
     const std::size_t left = static_cast<std::size_t>(end - next);
     const Unit* block_end = next + (left < kBlock ? left : kBlock);
-    UnitReader<Unit> reader(next, static_cast<std::size_t>(block_end - next));
-    CodePoint code_point;
-    while (reader.next(&code_point)) out = write(code_point, out);
-    next = block_end;
+    while (next < block_end) {
+      if (sizeof(Unit) > 1 && *next >= WordsOfOne::kFirst && found != nullptr &&
+          found->words.id(*next) != kNoId) {
+        next = take_run(next, end, found, &out);
+        continue;
+      }
+      UnitReader<Unit> reader(next++, 1);
+      CodePoint code_point;
+      reader.next(&code_point);
+      out = write(code_point, out);
+    }
   }
   return out;
 }
@@ -62,9 +97,25 @@ bool is_ascii_block(const std::uint8_t* data) {
   return ((words[0] | words[1]) & 0x8080808080808080u) == 0;
 }
 
+// The same for UTF-8, in which `reader` has come to a word of one with this id.
+void take_run(Utf8Reader* reader, std::int32_t id, FoundWordsOfOne* found,
+              std::uint8_t** out) {
+  std::int32_t* begin = found->next;
+  std::int32_t* at = begin;
+  do {
+    *at++ = id;
+    const Utf8Reader here = *reader;
+    CodePoint code_point;
+    id = reader->next(&code_point) ? found->words.id(code_point) : kNoId;
+    if (id == kNoId) *reader = here;
+  } while (id != kNoId);
+  found->next = at;
+  *out = write_run_mark(static_cast<std::size_t>(at - begin), *out);
+}
+
 // Whole blocks of ASCII are copied; of other blocks each character, if it is valid.
 std::uint8_t* transcode_utf8(const std::uint8_t* next, std::size_t length,
-                             std::uint8_t* out) {
+                             FoundWordsOfOne* found, std::uint8_t* out) {
   constexpr std::ptrdiff_t kBlock = 16;
   const std::uint8_t* end = next + length;
   while (next != end) {
@@ -78,7 +129,12 @@ std::uint8_t* transcode_utf8(const std::uint8_t* next, std::size_t length,
     Utf8Reader reader(next, static_cast<std::size_t>(end - next));
     CodePoint code_point;
     while (reader.position() < block_end && reader.next(&code_point)) {
-      out = write(code_point, out);
+      const std::int32_t id = found != nullptr ? found->words.id(code_point) : kNoId;
+      if (id == kNoId) {
+        out = write(code_point, out);
+      } else {
+        take_run(&reader, id, found, &out);
+      }
     }
     next = reader.position();
   }
@@ -87,22 +143,22 @@ std::uint8_t* transcode_utf8(const std::uint8_t* next, std::size_t length,
 
 }  // namespace
 
+// The mark of a run of one, with its spaces, takes five bytes, of UTF-8 that had three.
 std::size_t max_bytes_per_unit(TextKind kind) {
   switch (kind) {
     case TextKind::kAscii:
-    case TextKind::kUtf8:
       return 1;
+    case TextKind::kUtf8:
     case TextKind::kLatin1:
       return 2;
     case TextKind::kUcs2:
-      return 3;
     case TextKind::kUcs4:
-      return 4;
+      return 5;
   }
-  return 4;
+  return 5;
 }
 
-std::uint8_t* transcode(const Text& text, std::uint8_t* out) {
+std::uint8_t* transcode(const Text& text, FoundWordsOfOne* found, std::uint8_t* out) {
   if (text.length == 0) return out;  // its data may be null
   switch (text.kind) {
     case TextKind::kAscii:
@@ -110,16 +166,16 @@ std::uint8_t* transcode(const Text& text, std::uint8_t* out) {
       return out + text.length;
     case TextKind::kLatin1:
       return transcode_units(static_cast<const std::uint8_t*>(text.data), text.length,
-                             out);
+                             found, out);
     case TextKind::kUcs2:
       return transcode_units(static_cast<const std::uint16_t*>(text.data), text.length,
-                             out);
+                             found, out);
     case TextKind::kUcs4:
       return transcode_units(static_cast<const std::uint32_t*>(text.data), text.length,
-                             out);
+                             found, out);
     case TextKind::kUtf8:
       return transcode_utf8(static_cast<const std::uint8_t*>(text.data), text.length,
-                            out);
+                            found, out);
   }
   return out;
 }

@@ -26,7 +26,8 @@ const char32_t kAlphabet[] =
     U"abcdeABC   "
     U"\t\n'.,-!#"
     U"\u00e9\u00df\u00a0\u0130\u03a3\u03c3\u03b1\u0301\u0323\u4e00\u5927\u3042"
-    U"\uac00\u1100\u2028\u3000\u200d\ufb01\uff0c\U0001f600\U0001d165\U0001d16d"
+    U"\uff1a\u3002\u4e00\u4e01\u9fff\u3400\uac00\u1100\u2028\u3000\u200d\ufb01\uff0c"
+    U"\U0001f600\U0001d165\U0001d16d"
     U"\U00020000";
 constexpr std::size_t kAlphabetSize = sizeof(kAlphabet) / sizeof(kAlphabet[0]) - 1;
 
@@ -78,7 +79,13 @@ class RandomTexts {
     const TextKind kinds[] = {TextKind::kAscii, TextKind::kLatin1, TextKind::kUcs2,
                               TextKind::kUcs4, TextKind::kUtf8};
     const TextKind kind = kinds[below(5)];
-    // Mostly short, sometimes over a window, sometimes without any whitespace.
+    // Mostly short, sometimes over a window, sometimes without any whitespace; and
+    // ideographs alone, many texts of them in a row.
+    if (kind != TextKind::kAscii && kind != TextKind::kLatin1 && n_ideographic_ > 0) {
+      --n_ideographic_;
+      return represent(std::u32string(below(800), U'\u4e00' + below(3)), kind);
+    }
+    if (below(200) == 0) n_ideographic_ = below(300);
     const std::size_t length = below(20) == 0 ? below(30000) : below(60);
     const bool spaceless = below(10) == 0;
     const CodePointLimit most = limit_of(kind);
@@ -121,6 +128,7 @@ class RandomTexts {
   }
 
   std::mt19937 random_;
+  std::size_t n_ideographic_ = 0;
 };
 
 Tokenizer make_tokenizer(bool do_lower_case) {

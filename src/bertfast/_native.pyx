@@ -370,6 +370,7 @@ cdef vector[VocabEntry] view_entries(dict tokens) except *:
 cdef vector[Text] view_texts(tuple texts, bint with_offsets) except *:
     cdef vector[Text] views
     cdef Text view
+    cdef Py_ssize_t row
     views.reserve(len(texts))
     for row, text in enumerate(texts):
         if not view_text(text, &view):

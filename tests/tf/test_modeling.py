@@ -24,6 +24,7 @@ from bertfast.tf.model_source import InitialWeights  # noqa: E402
 from bertfast.tf.modeling import BertModel, BertOutputs  # noqa: E402
 from bertfast.tf.optimization import name_of  # noqa: E402
 
+LIMIT = 1e-5  # of all-MiniLM-L6-v2, against an independent implementation in float64
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -172,47 +173,45 @@ def test_model_reports_what_became_of_each_variable(config: BertConfig) -> None:
     np.testing.assert_array_equal(by_name[name], variables[name])
 
 
+@pytest.fixture(scope="module")
+def golden(shared_data: Path) -> Arrays:
+    with np.load(shared_data / "golden" / "minilm_l6.npz") as arrays:
+        return {name: arrays[name] for name in arrays}
+
+
 @pytest.mark.shared
-class TestGolden:
-    """all-MiniLM-L6-v2 against an independent implementation in float64."""
+def test_golden_every_output(minilm: Path, minilm_config: BertConfig, golden: Arrays) -> None:
+    outputs = run(build(minilm_config, read_checkpoint(minilm)), golden)
+    mask = golden["input_mask"]
+    layers = [outputs.embedding_output, *outputs.all_encoder_layers]
+    for layer, output in enumerate(layers):
+        difference = np.abs(output[:, 0] - golden["cls_per_layer"][layer])
+        assert difference.max() < LIMIT, layer
+    difference = np.abs(outputs.sequence_output[:8] - golden["sequence_output_first8"])
+    assert difference[mask[:8] == 1].max() < LIMIT
+    assert np.abs(outputs.pooled_output - golden["pooled_output"]).max() < LIMIT
+    embedding = mean_embedding(outputs.sequence_output.numpy(), mask)
+    assert np.abs(embedding - golden["mean_embedding"]).max() < LIMIT
 
-    LIMIT = 1e-5
 
-    @pytest.fixture(scope="class")
-    def golden(self, shared_data: Path) -> Arrays:
-        with np.load(shared_data / "golden" / "minilm_l6.npz") as arrays:
-            return {name: arrays[name] for name in arrays}
+@pytest.mark.shared
+def test_golden_one_hot_equals_gather(
+    minilm: Path, minilm_config: BertConfig, golden: Arrays
+) -> None:
+    rows = {name: golden[name][:4] for name in INPUTS}
+    model = build(minilm_config, read_checkpoint(minilm), use_one_hot_embeddings=True)
+    difference = np.abs(run(model, rows).pooled_output - golden["pooled_output"][:4])
+    assert difference.max() < LIMIT
 
-    def test_golden_every_output(
-        self, minilm: Path, minilm_config: BertConfig, golden: Arrays
-    ) -> None:
-        outputs = run(build(minilm_config, read_checkpoint(minilm)), golden)
-        mask = golden["input_mask"]
-        layers = [outputs.embedding_output, *outputs.all_encoder_layers]
-        for layer, output in enumerate(layers):
-            difference = np.abs(output[:, 0] - golden["cls_per_layer"][layer])
-            assert difference.max() < self.LIMIT, layer
-        difference = np.abs(outputs.sequence_output[:8] - golden["sequence_output_first8"])
-        assert difference[mask[:8] == 1].max() < self.LIMIT
-        assert np.abs(outputs.pooled_output - golden["pooled_output"]).max() < self.LIMIT
-        embedding = mean_embedding(outputs.sequence_output.numpy(), mask)
-        assert np.abs(embedding - golden["mean_embedding"]).max() < self.LIMIT
 
-    def test_golden_one_hot_equals_gather(
-        self, minilm: Path, minilm_config: BertConfig, golden: Arrays
-    ) -> None:
-        rows = {name: golden[name][:4] for name in INPUTS}
-        model = build(minilm_config, read_checkpoint(minilm), use_one_hot_embeddings=True)
-        difference = np.abs(run(model, rows).pooled_output - golden["pooled_output"][:4])
-        assert difference.max() < self.LIMIT
-
-    def test_golden_tells_the_gelus_apart(
-        self, minilm: Path, minilm_config: BertConfig, golden: Arrays
-    ) -> None:
-        wrong = dataclasses.replace(minilm_config, hidden_act="gelu_tanh")
-        rows = {name: golden[name][:16] for name in INPUTS}
-        given = run(build(wrong, read_checkpoint(minilm)), rows).pooled_output
-        assert np.abs(given - golden["pooled_output"][:16]).max() > 10 * self.LIMIT
+@pytest.mark.shared
+def test_golden_tells_the_gelus_apart(
+    minilm: Path, minilm_config: BertConfig, golden: Arrays
+) -> None:
+    wrong = dataclasses.replace(minilm_config, hidden_act="gelu_tanh")
+    rows = {name: golden[name][:16] for name in INPUTS}
+    given = run(build(wrong, read_checkpoint(minilm)), rows).pooled_output
+    assert np.abs(given - golden["pooled_output"][:16]).max() > 10 * LIMIT
 
 
 def mean_embedding(x: NDArray[Any], mask: NDArray[Any]) -> NDArray[Any]:

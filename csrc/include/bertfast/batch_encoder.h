@@ -50,11 +50,14 @@ class BatchEncoder {
         bucket;  // one that no key is in for chunks over kShortKeyBytes
   };
 
+  FoundWordsOfOne* found();
+  std::size_t room_for_found() const;
   void append(const Text& text, std::int64_t* row_end);
   void encode_long(const Text& text, std::int64_t* row_end);
   std::size_t encode_slice(const Text& text, std::size_t begin);
   void flush();
   void fetch(const std::uint16_t* edges, std::size_t n, Pending* pending);
+  std::int32_t* copy_run(std::size_t length, std::int32_t* out);
   void look_up(const std::uint16_t* edges, std::size_t n, const Pending* pending);
   void look_up_with_spans(const std::uint16_t* edges, std::size_t n,
                           const Pending* pending);
@@ -79,10 +82,13 @@ class BatchEncoder {
   Workspace* workspace_;
   ChunkCache& cache_;
   IdBuffer* out_;
-  std::size_t used_ = 0;      // bytes of the window
-  std::size_t row_start_;     // size of out_ where the current row began
-  std::size_t n_rows_ = 0;    // in the window
-  std::size_t next_row_ = 0;  // of those, not yet finished
+  FoundWordsOfOne found_;
+  std::size_t n_found_ = 0;             // in the window
+  std::int32_t* next_found_ = nullptr;  // of those, not yet written
+  std::size_t used_ = 0;                // bytes of the window
+  std::size_t row_start_;               // size of out_ where the current row began
+  std::size_t n_rows_ = 0;              // in the window
+  std::size_t next_row_ = 0;            // of those, not yet finished
   Row rows_[kMaxRows];
 
   // For spans: where the current row begins in the window, how many continuation bytes

@@ -40,6 +40,11 @@ inline Text slice(const Text& text, std::size_t begin, std::size_t length) {
   return {data, std::min(length, text.length - begin), text.kind};
 }
 
+// The class of ASCII whitespace: other controls are dropped, not split at.
+constexpr bool is_ascii_space(CodePoint c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 // The length of `text` up to and with its last ASCII whitespace; 0 if it has none.
 std::size_t cut_at_space(const Text& text);
 

@@ -12,6 +12,7 @@
 #include "bertfast/piece_trie.h"
 #include "bertfast/special_tokens.h"
 #include "bertfast/text.h"
+#include "bertfast/words_of_one.h"
 #include "bertfast/workspace.h"
 
 namespace bertfast {
@@ -65,6 +66,7 @@ class Tokenizer {
   const SpecialTokenFinder& special_tokens() const { return special_tokens_; }
   const CharMap& char_map() const { return char_map_; }
   const PieceTrie& trie() const { return trie_; }
+  const WordsOfOne& words_of_one() const { return words_of_one_; }
   const Alphabet& alphabet() const { return alphabet_; }
   // The length of the token `id` in code points, without its "##"; kNoTokenLength for
   // [UNK], which stands for a word of any length, and where it is not known.
@@ -80,6 +82,7 @@ class Tokenizer {
             std::int32_t unk_id, const TextRules& rules,
             const std::vector<VocabEntry>& special_tokens);
 
+  void warm(Workspace* workspace) const;
   void encode_in(const Text* texts, std::size_t limit, std::size_t begin,
                  std::size_t end, Workspace* workspace, IdBuffer* out,
                  std::int64_t* row_ends) const;
@@ -88,8 +91,10 @@ class Tokenizer {
   CharMap char_map_;
   PieceTrie trie_;
   std::int32_t unk_id_;
+  WordsOfOne words_of_one_;
   std::vector<std::uint16_t> token_lengths_;  // by id
   SpecialTokenFinder special_tokens_;
+  std::vector<CodePoint> first_words_;
   mutable WorkspacePool workspaces_;
 };
 

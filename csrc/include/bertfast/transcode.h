@@ -2,7 +2,10 @@
 //
 // Code points of a str may be lone surrogates; these are written as three bytes as if
 // they were characters ("WTF-8"). Invalid bytes of a UTF-8 text are left out, so that
-// what is written can be read back without checks.
+// what is written can be read back without checks. Words of one character can be taken
+// out on the way, their ids at once; a run of them leaves a mark that no UTF-8 has:
+//
+//   "AB中文C"  ->  "AB <mark of 2> C"
 #ifndef BERTFAST_TRANSCODE_H_
 #define BERTFAST_TRANSCODE_H_
 
@@ -10,6 +13,7 @@
 #include <cstdint>
 
 #include "bertfast/text.h"
+#include "bertfast/words_of_one.h"
 
 namespace bertfast {
 
@@ -17,8 +21,18 @@ namespace bertfast {
 std::size_t max_bytes_per_unit(TextKind kind);
 
 // Writes `text` to `out`, which has room for max_bytes_per_unit() bytes a unit and 32
-// more; returns the end of what was written.
-std::uint8_t* transcode(const Text& text, std::uint8_t* out);
+// more; returns the end of what was written. Unless `found` is null, the ids of words
+// of one go there, at most one a unit; the text has at most kMaxRun units then.
+std::uint8_t* transcode(const Text& text, FoundWordsOfOne* found, std::uint8_t* out);
+
+// The mark of a run of words of one: a byte that no UTF-8 has, and how many they are.
+// No byte of it is whitespace.
+constexpr std::uint8_t kRunMark = 0xFF;
+constexpr std::size_t kMaxRun = (1 << 14) - 1;
+
+inline std::size_t run_length(const std::uint8_t* mark) {
+  return static_cast<std::size_t>((mark[1] & 0x7F) | (mark[2] & 0x7F) << 7);
+}
 
 // Reads what transcode() wrote.
 class TranscodedReader {

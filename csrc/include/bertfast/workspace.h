@@ -23,7 +23,10 @@ struct Workspace {
   // Transcoded text, with room for the whitespace and the over-reading after its end.
   std::array<std::uint8_t, kWindowBytes + 2 * kScanBlock> window;
   std::array<std::uint16_t, kWindowBytes + 2 * kScanBlock> edges;
+  // Ids of the words of one that were taken out of the window's text.
+  std::array<std::int32_t, kWindowBytes> words_of_one;
   ChunkCache cache;
+  bool is_warm = false;  // whether the cache has been given its first words
   // What a helper of a parallel batch has encoded: memory that a new thread asks the
   // system for costs a fifth of the encoding, so it is kept.
   IdBuffer helper_ids{false};
@@ -39,9 +42,6 @@ class WorkspacePool {
   ~WorkspacePool() {
     for (auto& slot : slots_) delete slot.load();
   }
-
-  // Makes a workspace ahead of its first use.
-  void prepare() { give_back(take()); }
 
   // A workspace that comes back by itself.
   class Lease {

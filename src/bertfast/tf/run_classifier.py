@@ -20,6 +20,7 @@ from bertfast.glue.metrics import task_metrics
 from bertfast.tf.classifier import BertClassifier
 from bertfast.tf.classifier_task import ClassifierTask
 from bertfast.tf.distribution import make_strategy
+from bertfast.tf.failures import writing
 from bertfast.tf.optimization import LearningRate
 from bertfast.tf.records import input_pipeline, write_examples
 from bertfast.tf.run_record import write_record
@@ -32,7 +33,6 @@ from bertfast.tf.session import (
     train,
     write_metrics,
     write_scalars,
-    writing,
 )
 
 Say: TypeAlias = Callable[[str], None]
@@ -127,10 +127,9 @@ def _evaluate(
     log_probabilities = np.log(_softmax(logits))
     loss = -float(log_probabilities[np.arange(len(label_ids)), label_ids].mean())
     metrics["eval_loss"] = loss
-    with writing(options.output_dir):
-        write_scalars(options.output_dir / "eval", metrics, step)
-        results: dict[str, float | int] = {**metrics, "global_step": step, "loss": loss}
-        write_metrics(options.output_dir / "eval_results.txt", results, say)
+    write_scalars(options.output_dir / "eval", metrics, step)
+    results: dict[str, float | int] = {**metrics, "global_step": step, "loss": loss}
+    write_metrics(options.output_dir / "eval_results.txt", results, say)
     return results
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from bertfast.errors import InputError
 from bertfast.tf.distribution import make_strategy
+from bertfast.tf.failures import writing
 from bertfast.tf.optimization import LearningRate
 from bertfast.tf.pretraining import BertForPreTraining, PretrainingMetrics
 from bertfast.tf.pretraining_records import pretraining_pipeline
@@ -27,7 +28,6 @@ from bertfast.tf.session import (
     train,
     write_metrics,
     write_scalars,
-    writing,
 )
 
 Say: TypeAlias = Callable[[str], None]
@@ -106,9 +106,8 @@ def _evaluate(
     found = metrics.result()
     loss = found["masked_lm_loss"] + found["next_sentence_loss"]
     results: dict[str, float | int] = {**found, "global_step": step, "loss": loss}
-    with writing(options.output_dir):
-        write_scalars(options.output_dir / "eval", {**found, "loss": loss}, step)
-        write_metrics(options.output_dir / "eval_results.txt", results, say)
+    write_scalars(options.output_dir / "eval", {**found, "loss": loss}, step)
+    write_metrics(options.output_dir / "eval_results.txt", results, say)
     return results
 
 

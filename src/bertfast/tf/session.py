@@ -1,7 +1,6 @@
 """What training, evaluation and prediction have in common: strategy, model, weights, batches."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,6 +10,7 @@ from bertfast.config import BertConfig
 from bertfast.errors import InputError
 from bertfast.tf.batches import bucketed, distribute, trimmed
 from bertfast.tf.checkpoints import CheckpointStore, Saved, named_after
+from bertfast.tf.failures import computing, writing
 from bertfast.tf.initialization import initialize, restore
 from bertfast.tf.model_source import InitialWeights
 from bertfast.tf.optimization import AdamWeightDecay, LearningRate
@@ -133,7 +133,8 @@ def run_batches(
     shaped = trimmed(batches) if options.trims_padding else batches
     run = tf.function(lambda batch: strategy.run(function, args=(batch,)), reduce_retracing=True)
     for batch in distribute(shaped, strategy):
-        results = strategy.experimental_local_results(run(batch))
+        with computing():
+            results = strategy.experimental_local_results(run(batch))
         parts = {
             name: list(strategy.experimental_local_results(tensor))
             for name, tensor in batch.items()
@@ -143,31 +144,19 @@ def run_batches(
 
 def write_scalars(folder: Path, values: dict[str, float], step: int) -> None:
     """Write an evaluation's metrics for TensorBoard."""
-    writer = tf.summary.create_file_writer(str(folder))
-    with writer.as_default():
-        for name, value in values.items():
-            tf.summary.scalar(name, value, step)
-    writer.close()
+    with writing(folder):
+        writer = tf.summary.create_file_writer(str(folder))
+        with writer.as_default():
+            for name, value in values.items():
+                tf.summary.scalar(name, value, step)
+        writer.close()
 
 
 def write_metrics(path: Path, values: dict[str, float | int], say: Say) -> None:
     """Write the original's `eval_results.txt`: a line "name = value" for each, sorted."""
     lines = [f"{name} = {values[name]}" for name in sorted(values)]
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    with writing(path):
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     say(f"***** Eval results ***** ({path})")
     for line in lines:
         say(f"  {line}")
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses into an error of ours.
-
-    Raises:
-        InputError: a file cannot be written.
-    """
-    try:
-        yield
-    except (OSError, tf.errors.OpError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error.message
-        raise InputError(f"cannot write {path}: {reason}") from error

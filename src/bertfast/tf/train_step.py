@@ -60,7 +60,10 @@ class TrainStep:
             return step + 1, total + loss
 
         _, total = tf.while_loop(
-            lambda step, _: step < n_steps, body, [tf.constant(0), tf.constant(0.0)]
+            lambda step, _: step < n_steps,
+            body,
+            [tf.constant(0), tf.constant(0.0)],
+            parallel_iterations=1,
         )
         return total / tf.cast(n_steps, tf.float32)
 
@@ -98,7 +101,10 @@ class TrainStep:
 
         zeros = [tf.zeros(weight.shape) for weight in self._optimizer.weights]
         _, loss, *sums = tf.while_loop(
-            lambda part, *_: part < self._n_parts, body, [tf.constant(0), tf.constant(0.0), *zeros]
+            lambda part, *_: part < self._n_parts,
+            body,
+            [tf.constant(0), tf.constant(0.0), *zeros],
+            parallel_iterations=1,  # else the parts would share the memory they are to save
         )
         return loss / self._n_parts, [total / self._n_parts for total in sums]
 

@@ -13,6 +13,7 @@ from bertfast.errors import TrainingError
 from bertfast.runtime.progress import duration
 from bertfast.tf.batches import distribute
 from bertfast.tf.checkpoints import CheckpointStore
+from bertfast.tf.failures import computing, writing
 from bertfast.tf.initialization import snapshot
 from bertfast.tf.optimization import AdamWeightDecay
 from bertfast.tf.train_step import TrainStep
@@ -83,6 +84,7 @@ class TrainingLoop:
         self._optimizer = optimizer
         self._store = store
         self._schedule = schedule
+        self._summary_dir = summary_dir
         self._writer = tf.summary.create_file_writer(str(summary_dir))
         self._say = say
 
@@ -103,7 +105,8 @@ class TrainingLoop:
         reports = _Reports(self._say, schedule, step)
         while step < schedule.n_steps:
             stop = schedule.next_stop(step)
-            loss = self._step.run(iterator, stop - step)
+            with computing():
+                loss = self._step.run(iterator, stop - step)
             reports.add(stop - step, loss)
             step = stop
             if not math.isfinite(loss):
@@ -117,10 +120,11 @@ class TrainingLoop:
             if schedule.is_save(step):
                 prefix = self._store.save(step, snapshot(trained_variables(self._optimizer)))
                 self._say(f"saved {prefix}")
-        self._writer.flush()
+        with writing(self._summary_dir):
+            self._writer.flush()
 
     def _summarize(self, step: int, loss: float, rate: float) -> None:
-        with self._writer.as_default():
+        with writing(self._summary_dir), self._writer.as_default():
             tf.summary.scalar("loss", loss, step)
             tf.summary.scalar("learning_rate", rate, step)
 
