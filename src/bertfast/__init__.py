@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bertfast.checkpoint import read_checkpoint as read_checkpoint
     from bertfast.config import BertConfig as BertConfig
     from bertfast.onnx import export_bundle as export_bundle
+    from bertfast.onnx import export_saved_model as export_saved_model
     from bertfast.runtime import Predictor as Predictor
     from bertfast.tokenization import BasicTokenizer as BasicTokenizer
     from bertfast.tokenization import FullTokenizer as FullTokenizer
@@ -33,6 +34,7 @@ _LAZY = {
     "BertConfig": "bertfast.config",
     "read_checkpoint": "bertfast.checkpoint",
     "export_bundle": "bertfast.onnx",
+    "export_saved_model": "bertfast.onnx",
     "Predictor": "bertfast.runtime",
     "FullTokenizer": "bertfast.tokenization",
     "BasicTokenizer": "bertfast.tokenization",

@@ -77,10 +77,14 @@ def _warn_of_other_unicode(folder: Path, exported: str) -> None:
 
 
 def describe_files(folder: Path) -> tuple[dict[str, str], dict[str, int]]:
-    """Return sha256 and size in bytes of every file in `folder`, by name."""
-    files = sorted(folder.iterdir())
-    sizes = {file.name: file.stat().st_size for file in files}
-    return {file.name: _sha256(file) for file in files}, sizes
+    """Return sha256 and size in bytes of every file below `folder`, by name."""
+    files = {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    sizes = {name: path.stat().st_size for name, path in files.items()}
+    return {name: _sha256(path) for name, path in files.items()}, sizes
 
 
 @contextmanager
@@ -201,8 +205,11 @@ def _publish(staging: Path, target: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    for file in folder.iterdir():
-        with file.open("rb") as handle:
+    for path in folder.iterdir():
+        if path.is_dir():
+            _sync(path)
+            continue
+        with path.open("rb") as handle:
             os.fsync(handle.fileno())
     _sync_directory(folder)
 

@@ -14,6 +14,7 @@ from bertfast.config import BertConfig
 from bertfast.errors import BundleError, ConfigError
 
 FORMAT_VERSION = 1
+SAVED_MODEL_FORMAT = "savedmodel"
 MODEL_FILE = "model.onnx"
 VOCAB_FILE = "vocab.txt"
 
@@ -92,6 +93,11 @@ class Manifest:
 
 
 def _check_version(values: Mapping[str, Any]) -> None:
+    if values.get("format") == SAVED_MODEL_FORMAT:
+        raise BundleError(
+            "describes a TensorFlow SavedModel, which TensorFlow Serving runs; for bertfast's own "
+            "Predictor export without --format savedmodel"
+        )
     version = _get(values, "format_version", int)
     if version != FORMAT_VERSION:
         raise BundleError(

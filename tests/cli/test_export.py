@@ -1,6 +1,7 @@
 """`bertfast export` as a user runs it."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,29 @@ def test_export_command_reports_what_it_did(source: Path, tmp_path: Path) -> Non
     ):
         assert expected in report, expected
     assert Bundle.load(tmp_path / "out").manifest.labels == ("neg", "pos")
+
+
+@pytest.mark.skipif(find_spec("tensorflow_text") is None, reason="tensorflow-text is missing")
+def test_export_command_writes_a_saved_model(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "models" / "1"
+    done = run("export", source, out, *GATE, "--format", "savedmodel", "--labels", "neg,pos")
+    assert done.returncode == 0, done.stderr
+    report = done.stdout.decode()
+    for expected in ("SavedModel", "serving_default", "neg, pos", "20 inputs in", "differs by"):
+        assert expected in report, expected
+    assert (out / "saved_model.pb").is_file()
+    assert "TensorFlow SavedModel" in one_line_error(
+        run("predict", source / "vocab.txt", "--model", out, "-o", tmp_path / "x.tsv")
+    )
+
+
+@pytest.mark.skipif(find_spec("tf2onnx") is None, reason="tf2onnx is missing")
+def test_export_command_writes_a_portable_graph(source: Path, tmp_path: Path) -> None:
+    done = run("export", source, tmp_path / "out", *GATE, "--format", "portable")
+    assert done.returncode == 0, done.stderr
+    assert "fp32, portable" in done.stdout.decode()
+    assert "logits, TensorFlow" in done.stdout.decode()
+    assert Bundle.load(tmp_path / "out").manifest.source["graph"] == "portable"
 
 
 def test_export_command_takes_every_option(source: Path, tmp_path: Path) -> None:

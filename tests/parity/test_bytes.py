@@ -82,7 +82,7 @@ def test_every_string_of_four_hard_bytes(do_lower_case: bool, finish: Finish) ->
     finish("every string of 4 hard bytes", comparison)
 
 
-def _random_bytes(random: Random) -> bytes:
+def random_bytes(random: Random) -> bytes:
     """Return valid text with damage, hard bytes, or any bytes."""
     kind = random.randrange(3)
     if kind == 0:
@@ -100,7 +100,7 @@ def _compare_random_bytes(count: int, do_lower_case: bool) -> Comparison:
     random = Random("bertfast parity bytes")
     comparison = Comparison()
     for _ in range(0, count, 20_000):
-        strings = [_random_bytes(random) for _ in range(min(count, 20_000))]
+        strings = [random_bytes(random) for _ in range(min(count, 20_000))]
         twins = make_twins(_decodable(strings), do_lower_case=do_lower_case)
         _compare_bytes(twins, strings, comparison)
     return comparison

@@ -113,6 +113,16 @@ def test_run_trains_evaluates_and_predicts_with_the_originals_files(
     np.testing.assert_allclose(np.array(rows, float), softmax(logits), atol=1e-5)
 
 
+def test_run_that_tokenizes_in_the_graph_gives_the_same_weights(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow_text")
+    results = []
+    for in_graph in (False, True):
+        folder = tmp_path / f"in_graph_{in_graph}"
+        _, metrics, _ = run(output_dir=folder, tokenize_in_graph=in_graph, do_eval=True)
+        results.append((weights_crc(folder), metrics))
+    assert results[0] == results[1]
+
+
 def test_run_reports_what_it_took_from_the_checkpoint(run: Run) -> None:
     _, _, said = run(num_train_epochs=0.2)
     assert said[0].endswith("bert_model.ckpt: 23 variables loaded")

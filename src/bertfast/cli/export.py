@@ -1,14 +1,14 @@
 """`bertfast export`: turn a checkpoint into a model directory."""
 
+import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 import click
 
-if TYPE_CHECKING:
-    from bertfast.bundle import Bundle
+from bertfast.cli.flags import require_tensorflow
 
 _MEGABYTE = 1_000_000
 _DEFAULT_GATE_INPUTS = 1000  # equals bertfast.onnx.gate.DEFAULT_INPUTS, which is slow to import
@@ -24,6 +24,15 @@ def _labels(
 @click.command()
 @click.argument("checkpoint")
 @click.argument("output_dir")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["fused", "portable", "savedmodel"]),
+    default="fused",
+    show_default=True,
+    help="fused: ONNX with ONNX Runtime's own operators; portable: ONNX with standard operators "
+    "only; savedmodel: for TensorFlow Serving, raw texts in.",
+)
 @click.option(
     "--output",
     "outputs",
@@ -71,6 +80,7 @@ def export(
     *,
     checkpoint: str,
     output_dir: str,
+    kind: Literal["fused", "portable", "savedmodel"],
     outputs: Sequence[str],
     vocab: str | None,
     config: str | None,
@@ -86,29 +96,50 @@ def export(
 
     CHECKPOINT is the folder or the prefix of an original TensorFlow checkpoint
     (bert_model.ckpt), or a Hugging Face or sentence-transformers folder with safetensors.
-    OUTPUT_DIR then holds model.onnx, vocab.txt and bertfast.json; it appears only if the
-    exported model gives the checkpoint's numbers.
+    OUTPUT_DIR then holds model.onnx, vocab.txt and bertfast.json, or a SavedModel; it appears
+    only if the exported model gives the checkpoint's numbers.
     """
+    started = time.monotonic()
+    options: dict[str, Any] = {
+        "outputs": list(outputs) or None,
+        "labels": labels,
+        "vocab_file": vocab,
+        "config_file": config,
+        "do_lower_case": do_lower_case,
+        "max_length": max_length,
+        "overwrite": overwrite,
+        "gate_inputs": gate_inputs,
+        "tolerance": tolerance,
+    }
+    with _steps(quiet) as on_step:
+        report = _run(checkpoint, output_dir, kind, {**options, "on_step": on_step})
+    if not quiet:
+        _print_report(report, output_dir, time.monotonic() - started)
+
+
+def _run(
+    checkpoint: str,
+    output_dir: str,
+    kind: Literal["fused", "portable", "savedmodel"],
+    options: dict[str, Any],
+) -> list[tuple[str, str]]:
+    """Export, and return what to say of it: names and values."""
+    if kind != "fused":
+        require_tensorflow(f"export --format {kind}")
+    if kind == "savedmodel":
+        from bertfast.onnx import export_saved_model
+
+        manifest = export_saved_model(checkpoint, output_dir, **options).manifest
+        size = sum(manifest["sizes"].values())
+        model = [("model", f"{_size(size)}, SavedModel"), *_signatures(manifest["signatures"])]
+        return [*_description(manifest, model), *_measurements(manifest["parity"])]
     from bertfast.onnx import export_bundle
 
-    started = time.monotonic()
-    with _steps(quiet) as on_step:
-        bundle = export_bundle(
-            checkpoint,
-            output_dir,
-            outputs=list(outputs) or None,
-            labels=labels,
-            vocab_file=vocab,
-            config_file=config,
-            do_lower_case=do_lower_case,
-            max_length=max_length,
-            overwrite=overwrite,
-            gate_inputs=gate_inputs,
-            tolerance=tolerance,
-            on_step=on_step,
-        )
-    if not quiet:
-        _print_report(bundle, time.monotonic() - started)
+    bundle = export_bundle(checkpoint, output_dir, graph=kind, **options)
+    size = bundle.manifest.sizes[bundle.model_path.name]
+    model = [("model", f"{_size(size)}, {bundle.manifest.precision}, {kind}")]
+    values = dataclasses.asdict(bundle.manifest)
+    return [*_description(values, model), *_measurements(bundle.manifest.parity)]
 
 
 @contextmanager
@@ -124,7 +155,7 @@ def _steps(quiet: bool) -> Iterator[Callable[[str], None] | None]:
         yield lambda step: status.update(f"{step} ...")
 
 
-def _print_report(bundle: "Bundle", seconds: float) -> None:
+def _print_report(rows: Sequence[tuple[str, str]], path: str, seconds: float) -> None:
     """Print what was exported, what was measured, and how long it took."""
     from rich.console import Console
     from rich.table import Table
@@ -133,28 +164,33 @@ def _print_report(bundle: "Bundle", seconds: float) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, value in [*_description(bundle), *_measurements(bundle)]:
+    for name, value in rows:
         table.add_row(Text(name), Text(value))
     console = Console()
     console.print(table)
-    console.print(Text(f"Exported to {bundle.path} in {seconds:.1f} s"), soft_wrap=True)
+    console.print(Text(f"Exported to {path} in {seconds:.1f} s"), soft_wrap=True)
 
 
-def _description(bundle: "Bundle") -> Iterator[tuple[str, str]]:
-    manifest = bundle.manifest
-    source, decided_by = manifest.source, manifest.source["decided_by"]
+def _description(
+    manifest: Mapping[str, Any], model: Sequence[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    source, decided_by = manifest["source"], manifest["source"]["decided_by"]
     kind = f"{source['format']}, {source['parameters']:,} parameters"
     yield "source", f"{source['checkpoint']} ({kind})"
     if source["widened_to_float32"]:
         yield "widened", f"{source['widened_to_float32']} 16-bit tensors to float32, exactly"
-    yield "model", f"{_size(manifest.sizes[bundle.model_path.name])}, {manifest.precision}"
-    casing = "lowercased" if manifest.do_lower_case else "cased"
+    yield from model
+    casing = "lowercased" if manifest["do_lower_case"] else "cased"
     yield "texts", f"{casing} (by {decided_by['do_lower_case']})"
-    yield "length", f"{manifest.max_length} tokens (by {decided_by['max_length']})"
-    others = "".join(f", {name}" for name in manifest.outputs[1:])
-    yield "outputs", f"{manifest.default_output} (default){others}"
-    if manifest.labels is not None:
-        yield "labels", ", ".join(manifest.labels)
+    yield "length", f"{manifest['max_length']} tokens (by {decided_by['max_length']})"
+    default, *others = manifest["outputs"]
+    yield "outputs", f"{default} (default){''.join(f', {name}' for name in others)}"
+    if manifest["labels"] is not None:
+        yield "labels", ", ".join(manifest["labels"])
+
+
+def _signatures(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    yield "signatures", ", ".join(names)
 
 
 def _size(n_bytes: int) -> str:
@@ -163,8 +199,7 @@ def _size(n_bytes: int) -> str:
     return f"{n_bytes / _MEGABYTE:.1f} MB"
 
 
-def _measurements(bundle: "Bundle") -> Iterator[tuple[str, str]]:
-    parity = bundle.manifest.parity
+def _measurements(parity: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield (
         "compared",
         f"{parity['inputs']:,} inputs in {parity['batches']} batches, 1 to {parity['longest']} "
@@ -174,3 +209,5 @@ def _measurements(bundle: "Bundle") -> Iterator[tuple[str, str]]:
         yield name, f"differs by {difference:.1e} at most (limit {parity['limits'][name]:.1e})"
     if "label_agreement" in parity:
         yield "labels agree", f"{parity['label_agreement']:.2%}"
+    for name, difference in parity.get("tensorflow", {}).get("max_abs_difference", {}).items():
+        yield f"{name}, TensorFlow", f"differs by {difference:.1e} at most"

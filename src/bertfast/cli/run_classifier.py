@@ -20,6 +20,9 @@ from bertfast.cli.task_options import task_options
 @flag("predict_batch_size", 8, "Rows a prediction batch.")
 @flag("num_train_epochs", 3.0, "Passes over the training set.")
 @flag("warmup_proportion", 0.1, "Part of the steps in which the learning rate rises.")
+@bool_flag(
+    "tokenize_in_graph", False, "Write texts, and tokenize them while they are read (TF-Text)."
+)
 def run_classifier(
     *, quiet: bool, output_dir: Path, labels: list[str] | None, **values: Any
 ) -> None:

@@ -82,7 +82,7 @@ def convert_examples(
     Raises:
         InputError: an unknown label, a text that is none, or no room for the special tokens.
     """
-    labels = label_map(label_list)
+    numbers = label_ids(label_list, examples)
     real = [isinstance(example, InputExample) for example in examples]
     texts_a = [example.text_a if isinstance(example, InputExample) else "" for example in examples]
     texts_b = [_text_b(example) for example in examples]
@@ -96,14 +96,23 @@ def convert_examples(
     is_real = np.array(real, np.bool_)
     for array in (encoding.input_ids, encoding.input_mask, encoding.segment_ids):
         array[~is_real] = 0
-    label_ids = [_label_id(labels, example) for example in examples]
     return FeatureBatch(
         input_ids=encoding.input_ids.astype(np.int32, copy=False),
         input_mask=encoding.input_mask.astype(np.int32, copy=False),
         segment_ids=encoding.segment_ids.astype(np.int32, copy=False),
-        label_ids=np.array(label_ids, np.int32),
+        label_ids=np.array(numbers, np.int32),
         is_real_example=is_real,
     )
+
+
+def label_ids(label_list: Sequence[str], examples: Sequence[Example]) -> list[int]:
+    """Return the id of each example's label; padding ones have 0.
+
+    Raises:
+        InputError: an unknown label, or a list of labels that is none.
+    """
+    labels = label_map(label_list)
+    return [_label_id(labels, example) for example in examples]
 
 
 def _text_b(example: Example) -> str:

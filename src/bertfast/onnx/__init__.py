@@ -1,4 +1,4 @@
-"""Exports checkpoints as fused ONNX graphs, each measured against its source."""
+"""Exports checkpoints as ONNX graphs or SavedModels, each measured against its source."""
 
 from bertfast.errors import MissingDependencyError
 
@@ -10,3 +10,5 @@ except ImportError as error:
     ) from error
 
 from bertfast.onnx.export import export_bundle as export_bundle
+from bertfast.onnx.saved_model import SavedModelExport as SavedModelExport
+from bertfast.onnx.saved_model import export_saved_model as export_saved_model

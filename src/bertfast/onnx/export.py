@@ -3,9 +3,10 @@
 import shutil
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from bertfast.bundle import (
     MANIFEST_FILE,
@@ -19,20 +20,52 @@ from bertfast.checkpoint import Contents, check_variables, read_contents
 from bertfast.checkpoint.dtypes import Array
 from bertfast.errors import ExportError
 from bertfast.manifest import MODEL_FILE, VOCAB_FILE
-from bertfast.onnx.gate import DEFAULT_INPUTS, check_parity
+from bertfast.onnx.gate import DEFAULT_INPUTS, check_parity, compare_runners, run_graph
 from bertfast.onnx.graph import build_model
 from bertfast.onnx.heads import choose_outputs, has_pooler, name_labels
 from bertfast.onnx.source import Source, find_source
 from bertfast.version import __version__
 from bertfast.vocab import CLS_TOKEN, SEP_TOKEN
 
+if TYPE_CHECKING:
+    from bertfast.onnx.portable import TensorFlowTwin
+
 StrPath = str | PathLike[str]
+GraphKind: TypeAlias = Literal["fused", "portable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A source that was read and checked, and what of it is exported."""
+
+    source: Source
+    contents: Contents
+    outputs: tuple[str, ...]
+    labels: tuple[str, ...] | None
+
+    @property
+    def variables(self) -> Mapping[str, Array]:
+        """The weights by the original's names."""
+        return self.contents.variables
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the manifest says of the source. No paths: they are nobody's business."""
+        variables = self.contents.variables
+        return {
+            "checkpoint": self.source.checkpoint.name,
+            "format": self.source.format,
+            "variables": len(variables),
+            "parameters": sum(array.size for array in variables.values()),
+            "widened_to_float32": len(self.contents.widened),
+            "decided_by": dict(self.source.decided_by),
+        }
 
 
 def export_bundle(
     checkpoint: StrPath,
     output_dir: StrPath,
     *,
+    graph: GraphKind = "fused",
     outputs: Sequence[str] | None = None,
     labels: Sequence[str] | None = None,
     vocab_file: StrPath | None = None,
@@ -50,6 +83,8 @@ def export_bundle(
         checkpoint: an original checkpoint's folder or prefix, or a folder of Hugging Face or
             sentence-transformers with safetensors.
         output_dir: the directory to write. It appears complete, or not at all.
+        graph: "fused" for ONNX Runtime's own operators, the fastest; "portable" for standard
+            operators only, converted from the TensorFlow model (needs bertfast[train]).
         outputs: graph outputs, the default one first; None for what the source is for.
         labels: names of a classifier's labels, in order.
         vocab_file: the vocabulary; None for vocab.txt beside the checkpoint.
@@ -65,10 +100,66 @@ def export_bundle(
     Raises:
         BertfastError: a subclass that says what is missing, contradictory, or too far off.
     """
-    if gate_inputs < 1:
-        raise ExportError(f"gate_inputs must be 1 at least, got {gate_inputs}")
     step = on_step or (lambda _: None)
     check_output_dir(output_dir, overwrite=overwrite)
+    if graph not in ("fused", "portable"):
+        raise ExportError(f"graph is 'fused' or 'portable', got {graph!r}")
+    prepared = prepare_export(
+        checkpoint,
+        outputs=outputs,
+        labels=labels,
+        vocab_file=vocab_file,
+        config_file=config_file,
+        do_lower_case=do_lower_case,
+        max_length=max_length,
+        gate_inputs=gate_inputs,
+        on_step=step,
+    )
+    specials = special_ids(prepared)
+    with staged_directory(output_dir, overwrite=overwrite) as folder:
+        step("building the graph")
+        twin = _write_model(folder, prepared, graph)
+        step(f"comparing {gate_inputs} inputs with the source")
+        config, chosen = prepared.source.config, prepared.outputs
+        parity = check_parity(
+            folder / MODEL_FILE,
+            config,
+            prepared.variables,
+            chosen,
+            n_inputs=gate_inputs,
+            tolerance=tolerance,
+            **specials,
+        )
+        if twin is not None:
+            step(f"comparing {gate_inputs} inputs with TensorFlow")
+            parity["tensorflow"] = compare_runners(
+                lambda batches: run_graph(folder / MODEL_FILE, batches, chosen),
+                twin.run,
+                config,
+                chosen,
+                n_inputs=gate_inputs,
+                tolerance=tolerance,
+                **specials,
+            )
+        _write_manifest(folder, prepared, graph, parity)
+    return Bundle.load(output_dir, verify=False)
+
+
+def prepare_export(
+    checkpoint: StrPath,
+    *,
+    outputs: Sequence[str] | None,
+    labels: Sequence[str] | None,
+    vocab_file: StrPath | None,
+    config_file: StrPath | None,
+    do_lower_case: bool | None,
+    max_length: int | None,
+    gate_inputs: int,
+    on_step: Callable[[str], None],
+) -> Prepared:
+    """Find, read and check a checkpoint; the arguments are `export_bundle`'s, so are errors."""
+    if gate_inputs < 1:
+        raise ExportError(f"gate_inputs must be 1 at least, got {gate_inputs}")
     source = find_source(
         Path(checkpoint),
         vocab_file=Path(vocab_file) if vocab_file is not None else None,
@@ -76,73 +167,54 @@ def export_bundle(
         do_lower_case=do_lower_case,
         max_length=max_length,
     )
-    step(f"reading {source.checkpoint.name}")
+    on_step(f"reading {source.checkpoint.name}")
     contents = read_contents(source.checkpoint)
     variables = contents.variables
     check_variables(variables, source.config, with_pooler=has_pooler(variables))
     chosen = choose_outputs(outputs, source, variables)
-    label_names = name_labels(labels, chosen, source, variables)
-    with staged_directory(output_dir, overwrite=overwrite) as folder:
-        step("building the graph")
-        _write_model(folder, source, variables, chosen)
-        step(f"comparing {gate_inputs} inputs with the source")
-        parity = check_parity(
-            folder / MODEL_FILE,
-            source.config,
-            variables,
-            chosen,
-            cls_id=source.vocab[CLS_TOKEN],
-            sep_id=source.vocab[SEP_TOKEN],
-            n_inputs=gate_inputs,
-            tolerance=tolerance,
-        )
-        _write_manifest(folder, source, contents, chosen, label_names, parity)
-    return Bundle.load(output_dir, verify=False)
+    return Prepared(source, contents, chosen, name_labels(labels, chosen, source, variables))
 
 
-def _write_model(
-    folder: Path, source: Source, variables: Mapping[str, Array], outputs: Sequence[str]
-) -> None:
-    model = build_model(source.config, variables, outputs)
+def special_ids(prepared: Prepared) -> dict[str, int]:
+    """Return the ids that the gate's inputs begin and end with, by the gate's names."""
+    vocab = prepared.source.vocab
+    return {"cls_id": vocab[CLS_TOKEN], "sep_id": vocab[SEP_TOKEN]}
+
+
+def _write_model(folder: Path, prepared: Prepared, graph: GraphKind) -> "TensorFlowTwin | None":
+    """Write graph and vocabulary; return the TensorFlow model if the graph comes from it."""
+    source, twin = prepared.source, None
+    if graph == "portable":
+        from bertfast.onnx.portable import TensorFlowTwin
+
+        twin = TensorFlowTwin(source.config, prepared.variables, prepared.outputs)
+        model = twin.convert()
+    else:
+        model = build_model(source.config, prepared.variables, prepared.outputs)
     (folder / MODEL_FILE).write_bytes(model.SerializeToString())
     shutil.copyfile(source.vocab_file, folder / VOCAB_FILE)
+    return twin
 
 
 def _write_manifest(
-    folder: Path,
-    source: Source,
-    contents: Contents,
-    outputs: tuple[str, ...],
-    labels: tuple[str, ...] | None,
-    parity: dict[str, Any],
+    folder: Path, prepared: Prepared, graph: GraphKind, parity: dict[str, Any]
 ) -> None:
     """Describe the files that are in `folder`."""
     sha256, sizes = describe_files(folder)
+    source = prepared.source
     manifest = Manifest(
         bertfast_version=__version__,
         unicode_version=unicodedata.unidata_version,
         do_lower_case=source.do_lower_case,
         max_length=source.max_length,
         config=source.config,
-        outputs=outputs,
-        default_output=outputs[0],
-        labels=labels,
+        outputs=prepared.outputs,
+        default_output=prepared.outputs[0],
+        labels=prepared.labels,
         precision="fp32",
         sha256=sha256,
         sizes=sizes,
         parity=parity,
-        source=_describe(source, contents),
+        source={**prepared.describe(), "graph": graph},
     )
     (folder / MANIFEST_FILE).write_text(manifest.to_json_string(), encoding="utf-8")
-
-
-def _describe(source: Source, contents: Contents) -> dict[str, Any]:
-    """Return what the manifest says of the source. No paths: they are nobody's business."""
-    return {
-        "checkpoint": source.checkpoint.name,
-        "format": source.format,
-        "variables": len(contents.variables),
-        "parameters": sum(array.size for array in contents.variables.values()),
-        "widened_to_float32": len(contents.widened),
-        "decided_by": dict(source.decided_by),
-    }

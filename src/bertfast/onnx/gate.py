@@ -7,11 +7,11 @@ graph's own error, padding included.
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,9 @@ class Batch:
         return dict(zip(INPUTS, (self.input_ids, self.input_mask, self.segment_ids), strict=True))
 
 
+Runner: TypeAlias = Callable[[Sequence[Batch]], list[dict[str, Floats]]]
+
+
 @dataclass(slots=True)
 class _Comparison:
     """What was seen so far."""
@@ -86,12 +89,7 @@ def check_parity(
     n_inputs: int = DEFAULT_INPUTS,
     tolerance: float | None = None,
 ) -> dict[str, Any]:
-    """Compare the graph in `model` with the oracle and return what was measured.
-
-    The result names the number of inputs, rows by batch, longest length, the largest absolute
-    difference and the limit of each output, how often the predicted label agrees (for
-    classifiers: where it does not, the two labels lie within the limits of each other), and
-    how many times faster the graph was than the oracle.
+    """Compare the graph in `model` with the oracle; see `check_runner`.
 
     Args:
         model: the graph's file.
@@ -106,25 +104,59 @@ def check_parity(
     Raises:
         ExportError: a difference exceeds its limit; it names the figure and the limit.
     """
+    return check_runner(
+        lambda batches: run_graph(model, batches, outputs),
+        config,
+        variables,
+        outputs,
+        cls_id=cls_id,
+        sep_id=sep_id,
+        n_inputs=n_inputs,
+        tolerance=tolerance,
+    )
+
+
+def check_runner(
+    run: Runner,
+    config: BertConfig,
+    variables: Mapping[str, Array],
+    outputs: Sequence[str],
+    *,
+    cls_id: int,
+    sep_id: int,
+    n_inputs: int = DEFAULT_INPUTS,
+    tolerance: float | None = None,
+) -> dict[str, Any]:
+    """Compare what `run` makes of the inputs with the oracle and return what was measured.
+
+    The result names the number of inputs, rows by batch, longest length, the largest absolute
+    difference and the limit of each output, how often the predicted label agrees (for
+    classifiers: where it does not, the two labels lie within the limits of each other), and
+    how many times faster the graph was than the oracle.
+
+    Args:
+        run: the exported model: batches to {output: values} of each.
+        config: the source's configuration.
+        variables: the source, by the original's names.
+        outputs: the outputs to compare.
+        cls_id: id of [CLS].
+        sep_id: id of [SEP].
+        n_inputs: how many inputs to compare.
+        tolerance: takes the place of every limit in `LIMITS`.
+
+    Raises:
+        ExportError: a difference exceeds its limit; it names the figure and the limit.
+    """
     batches = make_batches(config, cls_id=cls_id, sep_id=sep_id, n_inputs=n_inputs)
     started = time.perf_counter()
-    given = _run_graph(model, batches, outputs)
+    given = run(batches)
     graph_seconds = time.perf_counter() - started
     seen = _Comparison()
     oracle = BertOracle(config, variables)
     for rows in _rows_by_length(batches):
         _compare(oracle, batches, given, rows, outputs, seen)
     oracle_seconds = time.perf_counter() - started - graph_seconds
-    limits = {
-        name: (LIMITS[name] if tolerance is None else tolerance) * max(1.0, seen.largest[name])
-        for name in outputs
-    }
-    for name in outputs:
-        if not seen.differences[name] <= limits[name]:  # NaN fails too
-            raise ExportError(
-                f"the exported graph is off by {seen.differences[name]:.3g} in {name}, "
-                f"the limit is {limits[name]:.3g}; it was not published"
-            )
+    limits = _check_limits(seen, outputs, tolerance, "")
     parity: dict[str, Any] = {
         "reference": "numpy float64",
         "inputs": n_inputs,
@@ -137,6 +169,64 @@ def check_parity(
     if CLASSIFIER_OUTPUTS & set(outputs):
         parity["label_agreement"] = seen.n_agreeing / n_inputs
     return parity
+
+
+def compare_runners(
+    run: Runner,
+    source: Runner,
+    config: BertConfig,
+    outputs: Sequence[str],
+    *,
+    cls_id: int,
+    sep_id: int,
+    n_inputs: int = DEFAULT_INPUTS,
+    tolerance: float | None = None,
+) -> dict[str, Any]:
+    """Compare two models, both on the batches as they are, padding included.
+
+    `sequence_output` is compared where there are tokens.
+
+    Returns:
+        The largest absolute difference of each output, and how often the predicted label agrees.
+
+    Raises:
+        ExportError: a difference exceeds its limit.
+    """
+    batches = make_batches(config, cls_id=cls_id, sep_id=sep_id, n_inputs=n_inputs)
+    seen = _Comparison()
+    scores = next((name for name in outputs if name in CLASSIFIER_OUTPUTS), None)
+    for batch, given, expected in zip(batches, run(batches), source(batches), strict=True):
+        for name in outputs:
+            rows = batch.input_mask > 0 if name == "sequence_output" else slice(None)
+            seen.add(name, given[name][rows], expected[name][rows])
+        if scores:
+            seen.n_agreeing += int((given[scores].argmax(1) == expected[scores].argmax(1)).sum())
+    _check_limits(seen, outputs, tolerance, " from the TensorFlow model")
+    measured: dict[str, Any] = {"max_abs_difference": seen.differences}
+    if scores:
+        measured["label_agreement"] = seen.n_agreeing / n_inputs
+    return measured
+
+
+def _check_limits(
+    seen: _Comparison, outputs: Sequence[str], tolerance: float | None, source: str
+) -> dict[str, float]:
+    """Return the limit of each output.
+
+    Raises:
+        ExportError: a difference exceeds its limit.
+    """
+    limits = {
+        name: (LIMITS[name] if tolerance is None else tolerance) * max(1.0, seen.largest[name])
+        for name in outputs
+    }
+    for name in outputs:
+        if not seen.differences[name] <= limits[name]:  # NaN fails too
+            raise ExportError(
+                f"the exported graph is off by {seen.differences[name]:.3g} in {name}{source}, "
+                f"the limit is {limits[name]:.3g}; it was not published"
+            )
+    return limits
 
 
 def make_batches(config: BertConfig, *, cls_id: int, sep_id: int, n_inputs: int) -> list[Batch]:
@@ -187,9 +277,14 @@ def _make_batch(
     )
 
 
-def _run_graph(
+def run_graph(
     model: Path, batches: Sequence[Batch], outputs: Sequence[str]
 ) -> list[dict[str, Floats]]:
+    """Run the graph in `model` on every batch.
+
+    Raises:
+        ExportError: onnxruntime cannot load or run it.
+    """
     # From 1.29 on, onnxruntime reports models to its maker unless told not to before the import.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # type: ignore[import-untyped]

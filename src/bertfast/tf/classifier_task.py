@@ -39,6 +39,8 @@ class ClassifierOptions(RunOptions):
         predict_batch_size: rows a batch.
         num_train_epochs: passes over the training set.
         warmup_proportion: part of the steps in which the learning rate rises.
+        tokenize_in_graph: write texts instead of features, and tokenize them while they are
+            read; the batches are the same.
         text_column, text_b_column, label_column, labels, header: of the task "tsv"; see
             `bertfast.glue.make_processor`.
     """
@@ -51,6 +53,7 @@ class ClassifierOptions(RunOptions):
     predict_batch_size: int = 8
     num_train_epochs: float = 3.0
     warmup_proportion: float = 0.1
+    tokenize_in_graph: bool = False
     text_column: str | int | None = None
     text_b_column: str | int | None = None
     label_column: str | int | None = None

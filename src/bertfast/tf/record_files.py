@@ -172,7 +172,8 @@ def _check_example(path: str, record: bytes, lengths: Mapping[str, int]) -> None
         if feature is None:
             found = ", ".join(sorted(features)) or "no feature"
             raise InputError(f"{path}: records have no feature {name!r}; they have {found}")
-        values = feature.int64_list.value or feature.float_list.value
+        lists = (feature.int64_list, feature.float_list, feature.bytes_list)
+        values = next((each.value for each in lists if each.value), ())
         if len(values) != length:
             raise InputError(
                 f"{path}: {name!r} has {len(values)} values a record, but {length} are expected; "

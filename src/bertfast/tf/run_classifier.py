@@ -106,14 +106,8 @@ def _train(model: BertClassifier, task: ClassifierTask, say: Say) -> int:
         model,
         model.loss,
         LearningRate(options.learning_rate, n_steps, task.n_warmup_steps),
-        lambda size, skip: input_pipeline(
-            records,
-            options.max_seq_length,
-            size,
-            is_training=True,
-            drop_remainder=True,
-            seed=options.seed,
-            skip_batches=skip,
+        lambda size, skip: _open_records(
+            task, records, size, is_training=True, seed=options.seed, skip_batches=skip
         ),
         options,
         store=task.store,
@@ -167,14 +161,7 @@ def _score(
     options = task.options
     records = options.output_dir / f"{name}.tf_record"
     _write_records(task, pad_examples(examples, batch_size), records)
-    batches = input_pipeline(
-        records,
-        options.max_seq_length,
-        batch_size,
-        is_training=False,
-        drop_remainder=True,
-        seed=0,
-    )
+    batches = _open_records(task, records, batch_size, is_training=False, seed=0)
     logits, label_ids, is_real = [], [], []
     for parts, results in run_batches(model.logits, batches, options):
         logits += [result.numpy() for result in results]
@@ -186,7 +173,39 @@ def _score(
 
 
 def _write_records(task: ClassifierTask, examples: Sequence[Any], path: Path) -> None:
-    write_examples(examples, task.labels, task.options.max_seq_length, task.tokenizer, path)
+    """Write features, or texts if they are tokenized in the graph."""
+    if task.options.tokenize_in_graph:
+        from bertfast.tf.text_records import write_texts
+
+        write_texts(examples, task.labels, path)
+    else:
+        write_examples(examples, task.labels, task.options.max_seq_length, task.tokenizer, path)
+
+
+def _open_records(
+    task: ClassifierTask,
+    path: Path,
+    batch_size: int,
+    *,
+    is_training: bool,
+    seed: int,
+    skip_batches: int = 0,
+) -> Any:
+    """Return the batches of what `_write_records` wrote; both forms give the same."""
+    options = task.options
+    chosen: dict[str, Any] = {
+        "is_training": is_training,
+        "drop_remainder": True,
+        "seed": seed,
+        "skip_batches": skip_batches,
+    }
+    if not options.tokenize_in_graph:
+        return input_pipeline(path, options.max_seq_length, batch_size, **chosen)
+    from bertfast.tf.graph_tokenizer import GraphTokenizer
+    from bertfast.tf.text_records import text_pipeline
+
+    tokenizer = GraphTokenizer(task.vocab_file, options.do_lower_case)
+    return text_pipeline(path, tokenizer, options.max_seq_length, batch_size, **chosen)
 
 
 def _write_model_files(task: ClassifierTask) -> None:
