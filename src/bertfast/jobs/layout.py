@@ -51,6 +51,8 @@ class Layout:
             yield parquet
             parquet.finish()
             return
+        if name == "npy" and with_header and not stream.seekable():
+            raise InputError("npy cannot be written to a pipe; name a file, or use jsonl")
         with compressed(stream, self.file_format.compression) as packed:
             if with_header:
                 packed.write(self.header(0))

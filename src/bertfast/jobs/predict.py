@@ -220,7 +220,7 @@ def _identity(
             "unicode": unicodedata.unidata_version,
         },
         "model": {**manifest.sha256, "do_lower_case": manifest.do_lower_case},
-        "inputs": {source.name: source.identity for source in read.sources},
+        "inputs": {_place(source): source.identity for source in read.sources},
         "options": {
             "text_column": options.text_column,
             "pair_column": options.pair_column,
@@ -245,3 +245,7 @@ def _identity(
 def _check_positive(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InputError(f"{name} is a positive integer, got {value!r}")
+
+
+def _place(source: Source) -> str:
+    return os.path.realpath(source.path) if source.fingerprint is not None else source.name

@@ -46,7 +46,7 @@ class LineReader:
 
     def fraction(self) -> float:
         """Return how much of the file has been read, from 0 to 1."""
-        return self._file.fraction()
+        return self._file.fraction(self.offset)
 
     def _check_options(self) -> None:
         if self.columns.given or self.columns.header is not None:
@@ -190,7 +190,7 @@ def _too_few(given: int, least: int) -> str:
 
 def _parsed(line: str) -> object:
     try:
-        return json.loads(line)
+        return json.loads(line.rstrip("\r\n"))
     except json.JSONDecodeError as error:
         # The decoder counts lines from the start of what it was given, which is one line.
         raise RowError(f"not JSON: {error.msg} at column {error.colno}") from None

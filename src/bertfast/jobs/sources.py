@@ -17,7 +17,7 @@ from bertfast.jobs.parquet_reader import ParquetReader
 from bertfast.jobs.readers import JsonReader, LineReader, TableReader
 from bertfast.jobs.streams import STANDARD_INPUT_NAME, input_stream
 
-_READERS = {"lines": LineReader, "tsv": TableReader, "csv": CsvReader, "jsonl": JsonReader}
+READERS = {"lines": LineReader, "tsv": TableReader, "csv": CsvReader, "jsonl": JsonReader}
 _SAMPLE_BYTES = 1 << 16
 
 
@@ -74,7 +74,7 @@ class Source:
     def identity(self) -> dict[str, Any]:
         """What a resumed job compares."""
         fingerprint = None if self.fingerprint is None else asdict(self.fingerprint)
-        return {"path": self.name, "format": self.file_format, "fingerprint": fingerprint}
+        return {"format": self.file_format, **(fingerprint or {})}
 
     def check_unchanged(self) -> None:
         """Raise InputError if the file is no longer what it was when the job began."""
@@ -97,7 +97,7 @@ class Source:
         if self.file_format == "parquet":
             return ParquetReader(self.path, columns)
         stream = stack.enter_context(input_stream(self.path))
-        return _READERS[self.file_format](stream, self.name, columns)
+        return READERS[self.file_format](stream, self.name, columns)
 
 
 def find_sources(inputs: Sequence[str], given_format: str | None) -> list[Source]:

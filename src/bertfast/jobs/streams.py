@@ -99,12 +99,15 @@ class InputStream(io.RawIOBase):
             left -= len(data)
         return n_bytes - left
 
-    def fraction(self) -> float:
-        """Return how much of the file has been read, from 0 to 1; 0 for a pipe."""
+    def fraction(self, offset: int) -> float:
+        """Return how much of the file the first `offset` bytes are, from 0 to 1; 0 for a pipe.
+
+        Of a compressed file: how much has been read, which is a buffer ahead.
+        """
         if not self._file.seekable():
             return 0.0
         size = os.fstat(self._file.fileno()).st_size
-        return min(self._file.tell() / size, 1.0) if size else 1.0
+        return min((self._file.tell() if self._compressed else offset) / max(size, 1), 1.0)
 
 
 @contextmanager
