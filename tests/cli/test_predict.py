@@ -98,7 +98,7 @@ def test_predict_progress_is_a_bar_on_a_terminal_only(embedder: Path, tmp_path: 
     plain = run(*arguments)
     assert b"\x1b" not in plain.stderr
     ours, theirs = pty.openpty()
-    process = start(*arguments, stderr=theirs)
+    process = start(*arguments, "--overwrite", stderr=theirs)
     os.close(theirs)
     seen = b""
     with contextlib.suppress(OSError):  # Linux reports the end of a terminal as an error
@@ -168,7 +168,7 @@ def test_predict_cuda_without_a_gpu_is_one_line(embedder: Path) -> None:
     ("source", "target", "message"),
     [
         ("nowhere.txt", "out.npy", "nowhere.txt: No such file or directory"),
-        (".", "out.npy", "out.npy lies in the input folder . and would be read"),
+        (".", "out.npy", "in.parquet is parquet, but in.txt is lines; one job reads one"),
         ("*.tsv", "out.npy", "*.tsv matches no file"),
         ("in.parquet", "out.npy", "in.parquet is not a Parquet file: "),
         ("in.txt", "out.xml", "out.xml: no format is known for the extension '.xml'"),
@@ -306,7 +306,9 @@ def test_predict_rejects_are_counted_listed_and_summed_up(classifier: Path, tmp_
     assert done.returncode == 0, done.stderr
     rows = [line.split(",")[:2] for line in (tmp_path / "out.csv").read_text().splitlines()]
     assert rows == [["id", "label"], ["7", "short"], ["10", "short"]]
-    rejects = [json.loads(line) for line in (tmp_path / "out.csv.rejects.jsonl").read_text().splitlines()]
+    rejects = [
+        json.loads(line) for line in (tmp_path / "out.csv.rejects.jsonl").read_text().splitlines()
+    ]
     assert [(row["file"], row["line"]) for row in rejects] == [("in.csv", 3), ("in.csv", 4)]
     summary = json.loads(done.stdout)
     assert (summary["rows_in"], summary["rows_out"], summary["rows_rejected"]) == (4, 2, 2)

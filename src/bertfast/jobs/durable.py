@@ -29,6 +29,11 @@ def create(path: Path) -> BinaryIO:
     return path.open("wb")
 
 
+def open_to_append(path: Path) -> BinaryIO:
+    """Open an existing file to write at its end."""
+    return path.open("ab")
+
+
 def sync(stream: BinaryIO) -> None:
     """Bring a file's bytes to the disk."""
     stream.flush()
@@ -51,6 +56,17 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError of the block name the file: a full disk is noticed by a write, without."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def durable_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file that takes its place when the block ends well.
 
@@ -58,10 +74,11 @@ def durable_file(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = temporary_path(path)
     try:
-        with create(temporary) as stream:
-            yield stream
-            sync(stream)
-        publish(temporary, path)
+        with naming(path):
+            with create(temporary) as stream:
+                yield stream
+                sync(stream)
+            publish(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()

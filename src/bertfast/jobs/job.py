@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bertfast.errors import InputError
+from bertfast.errors import BertfastError, InputError
 from bertfast.jobs import durable
 from bertfast.jobs.job_windows import JobWindow, ReadOptions, WindowCutter
 from bertfast.jobs.journal import Journal, PartEntry, Position, differences
@@ -23,6 +23,7 @@ from bertfast.jobs.target import Target
 from bertfast.jobs.work_folder import WorkFolder, locked_folder
 from bertfast.runtime.predictor import Predictor, WindowPrediction
 from bertfast.runtime.progress import Progress
+from bertfast.runtime.windows import Window
 
 _Step = tuple[JobWindow, WindowPrediction]
 
@@ -56,18 +57,19 @@ class JobPlan:
 
 
 class Job:
-    """Runs a plan.
-
-    Attributes:
-        rows_kept: rows in complete parts, which a later run need not predict again.
-    """
+    """Runs a plan."""
 
     def __init__(self, plan: JobPlan, progress: Progress) -> None:
         """Prepare; nothing is touched before `run`."""
         self._plan = plan
         self._progress = progress
         self._guard = ModelGuard(plan.predictor.bundle)
-        self.rows_kept = 0
+        self._rows_kept: Callable[[], int] = lambda: 0
+
+    @property
+    def rows_kept(self) -> int:
+        """Rows in complete parts, which a later run need not predict again."""
+        return self._rows_kept()
 
     def run(self) -> JobSummary:
         """Do all that is not done yet."""
@@ -86,7 +88,8 @@ class Job:
         journal = self._journal(work)
         try:
             resumed = journal.total("rows_in")
-            self.rows_kept = resumed if plan.can_resume else 0
+            if plan.can_resume:
+                self._rows_kept = lambda: journal.total("rows_in")
             start = time.perf_counter()
             if not (journal.is_complete or work.success.exists()):
                 work.remove_unfinished(len(journal.entries))
@@ -159,14 +162,8 @@ class Job:
             with_header=self._plan.target.kind == "folder",
             before_commit=self._guard.check,
         )
-
-        def write(step: _Step) -> None:
-            writer.write(step)
-            if step[0].ends_part and self._plan.can_resume:
-                self.rows_kept = journal.total("rows_in")
-
         try:
-            self._predict(write, journal.position, len(journal.entries))
+            self._predict(writer.write, journal.position, len(journal.entries))
         finally:
             writer.drop()
 
@@ -174,11 +171,15 @@ class Job:
         """Read, tokenize, predict and write, all at the same time."""
         cutter = WindowCutter(self._plan.read, start, first_part, self._progress)
         under_way: deque[JobWindow] = deque()
+        failures: list[Exception] = []
 
-        def windows() -> Iterator[Any]:
-            for window in ahead:
-                under_way.append(window)
-                yield window.window
+        def windows() -> Iterator[Window]:
+            try:
+                for window in ahead:
+                    under_way.append(window)
+                    yield window.window
+            except (BertfastError, OSError) as error:
+                failures.append(error)  # raised when all that came before it is written
 
         with (
             ReadAhead(cutter.windows()) as ahead,
@@ -192,6 +193,8 @@ class Job:
             for prediction in predictions:
                 behind.submit((under_way.popleft(), prediction))
             behind.finish()
+        if failures:
+            raise failures[0]
         for source in self._plan.read.sources:
             source.check_unchanged()
 

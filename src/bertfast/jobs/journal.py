@@ -5,6 +5,7 @@ part. A line is written, then synced; a crash can only tear the last one, which 
 the journal is opened again.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -81,7 +82,7 @@ class Journal:
         self.identity = identity
         self.entries = entries
         self.is_complete = is_complete
-        self._stream = path.open("ab")
+        self._stream = durable.open_to_append(path)
 
     @classmethod
     def create(cls, path: Path, identity: dict[str, Any]) -> "Journal":
@@ -129,12 +130,14 @@ class Journal:
         return sum(getattr(entry, name) for entry in self.entries)
 
     def close(self) -> None:
-        """Close the file."""
-        self._stream.close()
+        """Close the file. What a full disk would not take was reported when it was written."""
+        with contextlib.suppress(OSError):
+            self._stream.close()
 
     def _write(self, values: dict[str, Any]) -> None:
-        self._stream.write(_line(values))
-        durable.sync(self._stream)
+        with durable.naming(self.path):
+            self._stream.write(_line(values))
+            durable.sync(self._stream)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:

@@ -58,12 +58,15 @@ class PartWriter:
     def write(self, item: tuple[JobWindow, WindowPrediction]) -> None:
         """Append a window, and complete the part if the window ends it."""
         window, prediction = item
-        if self._part is None:
-            self._part = _Part(self._work, window.part, self._layout, self._with_header)
-        self._part.add(window, prediction)
+        with durable.naming(self._work.part(window.part)):
+            if self._part is None:
+                self._part = _Part(self._work, window.part, self._layout, self._with_header)
+            self._part.add(window, prediction)
+            if window.ends_part:
+                self._before_commit()
+                entry = self._part.complete(window)
         if window.ends_part:
-            self._before_commit()
-            self._journal.append(self._part.complete(window))
+            self._journal.append(entry)
             self._part = None
 
     def drop(self) -> None:

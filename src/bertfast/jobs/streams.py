@@ -83,6 +83,7 @@ class InputStream(io.RawIOBase):
             raise InputError(f"{self._source} is damaged or cut off: {error}") from None
         except OSError as error:
             if not self._compressed or error.errno is not None:
+                error.filename = error.filename or self._source
                 raise
             raise InputError(f"{self._source} is damaged or cut off: {error}") from None
         buffer[: len(data)] = data
