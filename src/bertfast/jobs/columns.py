@@ -84,7 +84,7 @@ def name_list(names: Iterable[str], most: int = 12) -> str:
     >>> name_list(["id", "text"]), name_list("abc", most=2)
     ("'id', 'text'", "'a', 'b', ...")
     """
-    shown = [repr(name) for name in names]
+    shown = [repr(name if len(name) <= 40 else f"{name[:40]}...") for name in names]
     return ", ".join(shown if len(shown) <= most else [*shown[:most], "..."])
 
 
