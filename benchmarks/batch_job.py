@@ -6,8 +6,9 @@
     python benchmarks/batch_job.py model BUNDLE [ROWS]  a real model: the job beside the Predictor
                                                         in memory (default 20,000)
 
-Prints one line of JSON. The memory is sampled ten times a second; `peak_mb` is over the whole
-job, `peak_first_tenth_mb` over its first tenth.
+Prints one line of JSON. Ratios are the Predictor's seconds by the job's; `cpu_ratio` is what
+holds on a machine that is busy with other work. The memory is sampled ten times a second;
+`peak_mb` is over the whole job, `peak_first_tenth_mb` over its first tenth.
 """
 
 import json
@@ -17,7 +18,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -141,14 +143,21 @@ def run_model(folder: Path, bundle: Bundle, n_rows: int) -> dict[str, Any]:
     predictor = Predictor(bundle)
     predictor.predict(rows[:1000])
     seconds: dict[str, list[float]] = {"job": [], "memory": []}
+    cpu_seconds: dict[str, list[float]] = {"job": [], "memory": []}
+
+    @contextmanager
+    def timed(name: str) -> Iterator[None]:
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        seconds[name].append(time.perf_counter() - wall)
+        cpu_seconds[name].append(time.process_time() - cpu)
+
+    options = JobOptions(text_column=1, overwrite=True)
     for _ in range(3):
-        start = time.perf_counter()
-        expected = predictor.predict(rows)
-        seconds["memory"].append(time.perf_counter() - start)
-        start = time.perf_counter()
-        options = JobOptions(text_column=1, overwrite=True)
-        predict_files(folder / "in.tsv", folder / "out.npy", predictor, options=options)
-        seconds["job"].append(time.perf_counter() - start)
+        with timed("memory"):
+            expected = predictor.predict(rows)
+        with timed("job"):
+            predict_files(folder / "in.tsv", folder / "out.npy", predictor, options=options)
         if not np.array_equal(np.load(folder / "out.npy"), expected):
             raise SystemExit("the job's predictions are not the Predictor's")
     job, memory = (float(np.median(seconds[name])) for name in ("job", "memory"))
@@ -157,6 +166,9 @@ def run_model(folder: Path, bundle: Bundle, n_rows: int) -> dict[str, Any]:
         "job_rows_per_second": round(n_rows / job, 1),
         "memory_rows_per_second": round(n_rows / memory, 1),
         "ratio": round(memory / job, 3),
+        "cpu_ratio": round(
+            float(np.median(cpu_seconds["memory"]) / np.median(cpu_seconds["job"])), 3
+        ),
         "seconds": {name: [round(value, 2) for value in seconds[name]] for name in seconds},
     }
 

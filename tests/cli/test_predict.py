@@ -277,7 +277,7 @@ def test_predict_into_a_closed_pipe_ends_quietly(embedder: Path, endless: Path) 
 def test_predict_signal_keeps_complete_parts_and_the_same_command_goes_on(
     embedder: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "in.txt").write_text("".join(f"{'a b c d '[: n % 9]}\n" for n in range(400_000)))
+    (tmp_path / "in.txt").write_text("".join(f"{'a b c d '[: n % 9]}\n" for n in range(150_000)))
     arguments = ("predict", tmp_path / "in.txt", "-m", embedder, "--part-rows", "20000")
     process = start(*arguments, "-o", tmp_path / "out.csv.jsonl")
     for _ in range(TIMEOUT_SECONDS * 20):
@@ -290,7 +290,7 @@ def test_predict_signal_keeps_complete_parts_and_the_same_command_goes_on(
     assert b" rows are done and kept: run the same command again to go on\n" in errors
     done = run(*arguments, "-o", tmp_path / "out.csv.jsonl")
     assert done.returncode == 0, done.stderr
-    assert b"rows in 400,000 (" in done.stderr
+    assert b"rows in 150,000 (" in done.stderr
     assert run(*arguments, "-o", tmp_path / "whole.jsonl").returncode == 0
     assert (tmp_path / "out.csv.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
     assert names_in(tmp_path) == ["in.txt", "out.csv.jsonl", "whole.jsonl"]
