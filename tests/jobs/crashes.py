@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, cast
 
 from bertfast.errors import InputError
 from bertfast.jobs import JobOptions, durable, predict_files
-from tests.jobs.stub import StubPredictor, rows, stub_predictor, write_input
+from tests.jobs.stub import StubPredictor, contents, rows, stub_predictor, write_input
 
 _OPERATIONS = ("fsync", "replace", "unlink", "mkdir", "rmdir", "truncate", "ftruncate")
 _NEVER = 1 << 60
@@ -113,7 +113,7 @@ class Case:
 
     def is_right(self, output: Path) -> bool:
         """Tell whether the output is that of the undisturbed job, byte for byte."""
-        found = self._contents(output)
+        found = contents(output)
         if found != self.expected:
             sys.stderr.write(f"{sorted(found)} instead of {sorted(self.expected)}\n")
         return found == self.expected
@@ -122,14 +122,7 @@ class Case:
         output = self.folder / "undisturbed"
         output.mkdir()
         assert _status(self.run(output)) == 0
-        return self._contents(output)
-
-    def _contents(self, output: Path) -> dict[str, bytes]:
-        return {
-            str(path.relative_to(output)): path.read_bytes()
-            for path in output.rglob("*")
-            if path.is_file() and path.name not in ("_lock", "_journal.jsonl")
-        }
+        return contents(output)
 
 
 def kill_at_every_point(case: Case) -> dict[str, int]:

@@ -88,5 +88,24 @@ def write_input(path: Path, values: Sequence[dict[str, object]]) -> Path:
     return path
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder but those that tell when and where the job ran."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("_lock", "_journal.jsonl")
+    }
+
+
+def table(path: Path) -> list[dict[str, Any]]:
+    """Read a Parquet file or JSON lines."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        values: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        return values
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
 def _text(number: int) -> str:
     return " ".join("abcdefgh"[(number + place) % 8] for place in range(number * 7 % 11))

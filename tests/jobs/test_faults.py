@@ -15,7 +15,7 @@ import pytest
 
 from bertfast.errors import InputError
 from bertfast.jobs import JobOptions, durable, predict_files
-from tests.jobs.stub import StubPredictor, rows, stub_predictor, write_input
+from tests.jobs.stub import StubPredictor, contents, rows, stub_predictor, write_input
 
 OPTIONS = JobOptions(part_rows=30, keep=("id",))
 TARGETS = ("out.jsonl", "out.csv.gz", "out.parquet", "out/")
@@ -104,16 +104,8 @@ def test_disk_that_fails_stops_the_job_and_it_can_go_on(
             else:
                 break
         predict_files(source, f"{folder}/{target}", model, options=OPTIONS)
-        assert _contents(folder) == _contents(tmp_path / "good")
+        assert contents(folder) == contents(tmp_path / "good")
     assert failures > 2
-
-
-def _contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in ("_lock", "_journal.jsonl")
-    }
 
 
 def test_input_that_cannot_be_read_to_its_end_stops_the_job(

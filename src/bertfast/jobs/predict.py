@@ -219,7 +219,11 @@ def _identity(
             "onnxruntime": str(import_onnxruntime().__version__),
             "unicode": unicodedata.unidata_version,
         },
-        "model": {**manifest.sha256, "do_lower_case": manifest.do_lower_case},
+        "model": {
+            **manifest.sha256,
+            "do_lower_case": manifest.do_lower_case,
+            "device": predictor.device,
+        },
         "inputs": {_place(source): source.identity for source in read.sources},
         "options": {
             "text_column": options.text_column,

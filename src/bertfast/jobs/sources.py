@@ -110,7 +110,8 @@ def find_sources(inputs: Sequence[str], given_format: str | None) -> list[Source
         given_format: of all files; None goes by each one's extension.
 
     Raises:
-        InputError: nothing is found, a file is named twice, or the formats differ.
+        InputError: nothing is found, a file is named twice, the formats differ, or a name is
+            a URL.
         OSError: a file cannot be read.
     """
     if not inputs:
@@ -138,6 +139,10 @@ def find_sources(inputs: Sequence[str], given_format: str | None) -> list[Source
 def _expanded(name: str, given_format: str | None) -> list[str]:
     if name == STANDARD_STREAM:
         return [name]
+    if "://" in name:
+        raise InputError(
+            f"{name} is a URL; copy it to a file, mount the store, or pipe it in (see docs/jobs.md)"
+        )
     if Path(name).is_dir():
         found = sorted(_files_in(Path(name), every=given_format is not None))
         if not found:

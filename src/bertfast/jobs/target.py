@@ -38,9 +38,11 @@ class Target:
         """Tell which kind a path is: a folder exists as one, or ends in "/".
 
         Raises:
-            InputError: the folder in which it lies does not exist, or it is a folder and the
-                rejects are wanted elsewhere.
+            InputError: it is a URL, the folder in which it lies does not exist, or it is a
+                folder and the rejects are wanted elsewhere.
         """
+        if "://" in name:
+            raise InputError(f"{name} is a URL; write to a file and copy it (see docs/jobs.md)")
         final = Path(name).resolve()
         if name == STANDARD_STREAM or (final.exists() and not (final.is_file() or final.is_dir())):
             return cls(name, "stream", final, rejects)

@@ -135,6 +135,11 @@ class Predictor:
         return self._open().width
 
     @property
+    def device(self) -> str:
+        """The device that was asked for."""
+        return self._options.device
+
+    @property
     def token_budget(self) -> int:
         """Tokens of a batch at most, padding included."""
         return self._options.token_budget
