@@ -1,6 +1,7 @@
 """Local clusters. They run in an environment of their own: `make test-distributed`."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,8 @@ def spark() -> Iterator[Any]:
     pytest.importorskip("pyspark", reason="pyspark is not installed: make test-distributed")
     from pyspark.sql import SparkSession
 
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("no Java here, which Spark needs")
     path = os.pathsep.join([str(REPOSITORY / "src"), str(REPOSITORY)])
     os.environ |= {"PYTHONPATH": path, "PYSPARK_PYTHON": sys.executable}  # of the workers
     session = (

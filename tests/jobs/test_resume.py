@@ -204,6 +204,32 @@ def test_second_job_on_one_output_is_refused(
     assert len(table(tmp_path / "o.jsonl")) == 100
 
 
+def test_pipe_cannot_be_resumed_and_is_begun_anew(
+    model: StubPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    lines = write_input(tmp_path / "in.jsonl", rows(100)).read_bytes()
+    options = JobOptions(part_rows=30, input_format="jsonl", keep=("id",))
+
+    def feed() -> threading.Thread:
+        writer = threading.Thread(target=lambda: pipe.write_bytes(lines), daemon=True)
+        writer.start()
+        return writer
+
+    writer = feed()
+    job = plan_job(pipe, tmp_path / "o.jsonl", model, options=options)
+    interrupted(job, monkeypatch, 2)
+    writer.join(30)
+    assert job.rows_kept == 0
+    assert not (tmp_path / "o.jsonl.parts").exists()
+    writer = feed()
+    summary = predict_files(pipe, tmp_path / "o.jsonl", model, options=options)
+    writer.join(30)
+    assert (summary.rows_resumed, summary.rows_out) == (0, 100)
+    assert [row["id"] for row in table(tmp_path / "o.jsonl")] == list(range(100))
+
+
 def test_folder_of_others_is_not_written(model: StubPredictor, tmp_path: Path) -> None:
     path = write_input(tmp_path / "in.jsonl", rows(3))
     (tmp_path / "out").mkdir()
