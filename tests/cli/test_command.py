@@ -60,7 +60,7 @@ def test_help_and_version_load_nothing_heavy(arguments: list[str]) -> None:
     ("arguments", "message"),
     [
         (["nonsense"], "No such command 'nonsense'."),
-        (["predict"], "Missing argument 'INPUT'."),
+        (["predict"], "Missing argument 'INPUT...'."),
         (["predict", "in.txt"], "Missing option '--model'"),
         (["predict", "in.txt", "--nonsense"], "No such option"),
         (["predict", "a", "-m", "b", "-o", "c", "--threads", "0"], "Invalid value for '--threads'"),

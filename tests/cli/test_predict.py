@@ -44,7 +44,9 @@ def test_predict_lines_to_an_array(embedder: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, b"")
     summary = done.stderr.decode()
     assert summary.startswith("4 rows, 14 tokens in ")
-    assert summary.rstrip().endswith(f"rows/s; written to {tmp_path / 'out.npy'}")
+    first, second = summary.splitlines()
+    assert first.endswith(f"rows/s; written to {tmp_path / 'out.npy'}")
+    assert second == "rows in 4 = out 4 + rejected 0; truncated 0"
     expected = Predictor(embedder).predict(["a", "a b", "", "b c d"])
     assert np.array_equal(np.load(tmp_path / "out.npy"), expected)
 
@@ -96,7 +98,7 @@ def test_predict_progress_is_a_bar_on_a_terminal_only(embedder: Path, tmp_path: 
     plain = run(*arguments)
     assert b"\x1b" not in plain.stderr
     ours, theirs = pty.openpty()
-    process = start(*arguments, stderr=theirs)
+    process = start(*arguments, "--overwrite", stderr=theirs)
     os.close(theirs)
     seen = b""
     with contextlib.suppress(OSError):  # Linux reports the end of a terminal as an error
@@ -139,7 +141,10 @@ def test_predict_bad_row_is_one_line_with_its_place(
         (["--text-column", "text", "--no-header"], "column 'text' is a name, but the file is said"),
         (["--device", "tpu"], 'unknown device \'tpu\': pass "cpu", "cuda" or "cuda:N"'),
         (["--max-length", "65"], "max_length is an integer from 2 to 64"),
-        (["--output-format", "tsv"], "pooled_output cannot be written as tsv; use jsonl or npy"),
+        (
+            ["--output-format", "tsv"],
+            "pooled_output cannot be written as tsv; use jsonl, parquet or",
+        ),
         (["--format", "lines", "--header"], "in.tsv: plain lines have no columns"),
     ],
 )
@@ -163,8 +168,9 @@ def test_predict_cuda_without_a_gpu_is_one_line(embedder: Path) -> None:
     ("source", "target", "message"),
     [
         ("nowhere.txt", "out.npy", "nowhere.txt: No such file or directory"),
-        (".", "out.npy", ".: no format is known for the extension ''"),
-        ("in.parquet", "out.npy", "in.parquet: no format is known for the extension '.parquet'"),
+        (".", "out.npy", "in.parquet is parquet, but in.txt is lines; one job reads one"),
+        ("*.tsv", "out.npy", "*.tsv matches no file"),
+        ("in.parquet", "out.npy", "in.parquet is not a Parquet file: "),
         ("in.txt", "out.xml", "out.xml: no format is known for the extension '.xml'"),
         ("in.txt", "nowhere/out.npy", "nowhere/out.npy: the folder "),
         ("in.txt", "in.txt", "in.txt is the input itself; write to another file"),
@@ -201,7 +207,7 @@ def test_predict_bad_model_is_one_line(tmp_path: Path, damage: str) -> None:
 
 def test_predict_read_only_output_folder_is_one_line(embedder: Path) -> None:
     done = run("predict", "-", "-m", embedder, "-o", "/proc/out.jsonl", stdin=b"a\n")
-    assert "/proc/" in one_line_error(done)
+    assert "No such file or directory" in one_line_error(done)
 
 
 def test_predict_full_disk_is_one_line(embedder: Path) -> None:
@@ -218,7 +224,7 @@ def wait_for_output(
 ) -> None:
     """Wait until the output has been begun, empty or with some bytes."""
     for _ in range(TIMEOUT_SECONDS * 20):
-        parts = folder.glob(".*.part")
+        parts = folder.glob("*.parts/.part-*.tmp")
         if any(part.stat().st_size >= at_least_bytes for part in parts):
             return
         assert process.poll() is None, process.communicate()
@@ -229,14 +235,17 @@ def wait_for_output(
 @pytest.mark.parametrize(
     ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
 )
-def test_predict_signal_removes_the_unfinished_output(
+def test_predict_signal_before_the_first_part_leaves_nothing(
     embedder: Path, endless: Path, sent: signal.Signals, code: int
 ) -> None:
     folder = endless.parent
-    process = start("predict", endless, "-m", embedder, "-o", folder / "out.jsonl")
+    arguments = ("predict", endless, "-m", embedder, "-o", folder / "out.jsonl")
+    process = start(*arguments, "--part-rows", "10000000")
     wait_for_output(folder, process, at_least_bytes=1)
+    sent_at = time.monotonic()
     process.send_signal(sent)
     _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert time.monotonic() - sent_at < 10  # one second, on a machine that is not busy
     assert (process.returncode, errors) == (code, b"")
     assert names_in(folder) == ["endless.txt"]
 
@@ -245,8 +254,8 @@ def test_predict_sigint_while_waiting_for_input_ends_at_once(
     embedder: Path, tmp_path: Path
 ) -> None:
     process = start("predict", "-", "-m", embedder, "-o", tmp_path / "out.npy")
-    wait_for_output(tmp_path, process)
-    time.sleep(1)  # until it has opened the model and waits for the first line
+    time.sleep(3)  # until it has opened the model and waits for the first line
+    assert process.poll() is None
     process.send_signal(signal.SIGINT)
     # Standard input stays open: the command must not wait for it.
     process.wait(timeout=TIMEOUT_SECONDS)
@@ -263,3 +272,64 @@ def test_predict_into_a_closed_pipe_ends_quietly(embedder: Path, endless: Path) 
     process.stdout = None
     _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert (process.returncode, errors) == (141, b"")
+
+
+def test_predict_signal_keeps_complete_parts_and_the_same_command_goes_on(
+    embedder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in.txt").write_text("".join(f"{'a b c d '[: n % 9]}\n" for n in range(150_000)))
+    arguments = ("predict", tmp_path / "in.txt", "-m", embedder, "--part-rows", "20000")
+    process = start(*arguments, "-o", tmp_path / "out.csv.jsonl")
+    for _ in range(TIMEOUT_SECONDS * 20):
+        if list(tmp_path.glob("*.parts/part-*")):
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == 130
+    assert b" rows are done and kept: run the same command again to go on\n" in errors
+    done = run(*arguments, "-o", tmp_path / "out.csv.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert b"rows in 150,000 (" in done.stderr
+    assert run(*arguments, "-o", tmp_path / "whole.jsonl").returncode == 0
+    assert (tmp_path / "out.csv.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert names_in(tmp_path) == ["in.txt", "out.csv.jsonl", "whole.jsonl"]
+
+
+def test_predict_rejects_are_counted_listed_and_summed_up(classifier: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text('id,text\n7,a b\n8\n9,"c"d\n10,e\n')
+    done = run(
+        "predict", "in.csv", "-m", classifier, "-o", "out.csv", "--text-column", "text",
+        "--keep", "id", "--fields", "label,probability", "--on-error", "reject",
+        "--json-summary", "-", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(",")[:2] for line in (tmp_path / "out.csv").read_text().splitlines()]
+    assert rows == [["id", "label"], ["7", "short"], ["10", "short"]]
+    rejects = [
+        json.loads(line) for line in (tmp_path / "out.csv.rejects.jsonl").read_text().splitlines()
+    ]
+    assert [(row["file"], row["line"]) for row in rejects] == [("in.csv", 3), ("in.csv", 4)]
+    summary = json.loads(done.stdout)
+    assert (summary["rows_in"], summary["rows_out"], summary["rows_rejected"]) == (4, 2, 2)
+    assert b"rows in 4 = out 2 + rejected 2; truncated 0" in done.stderr
+    assert b"rejected rows are listed in out.csv.rejects.jsonl" in done.stderr
+
+
+def test_predict_existing_output_is_kept_unless_told_to_overwrite(
+    embedder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in.txt").write_text("a\n")
+    (tmp_path / "out.jsonl").write_text("old")
+    arguments = ("predict", "in.txt", "-m", embedder, "-o", "out.jsonl")
+    assert one_line_error(run(*arguments, cwd=tmp_path)) == (
+        "out.jsonl exists; replace it with --overwrite"
+    )
+    assert run(*arguments, "--overwrite", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "out.jsonl").read_text() == '{"embedding": [9, 3, 0, 2]}\n'
+
+
+def test_predict_unwritable_folder_is_one_line(embedder: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("a\n")
+    done = run("predict", tmp_path / "in.txt", "-m", embedder, "-o", "/proc/out.jsonl")
+    assert "/proc/out.jsonl.parts" in one_line_error(done)

@@ -3,20 +3,42 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bertfast.errors import InputError
 from bertfast.jobs.columns import Columns
-from bertfast.jobs.readers import READERS
+from bertfast.jobs.readers import LineReader
+from bertfast.jobs.records import Record, Reject
+from bertfast.jobs.records import Row as ReaderRow
+from bertfast.jobs.sources import READERS
+from bertfast.jobs.streams import InputStream
 from bertfast.runtime.windows import Row
 
 NO_COLUMNS = Columns()
 
 
+def reader(file_format: str, data: bytes, columns: Columns = NO_COLUMNS) -> LineReader:
+    stream = InputStream(io.BufferedReader(io.BytesIO(data)), "input", "none")
+    return READERS[file_format](stream, "input", columns)
+
+
+def read_all(file_format: str, data: bytes, columns: Columns = NO_COLUMNS) -> list[ReaderRow]:
+    return list(reader(file_format, data, columns).rows())
+
+
 def read(file_format: str, data: bytes, columns: Columns = NO_COLUMNS) -> list[Row]:
-    stream = io.BufferedReader(io.BytesIO(data))
-    return list(READERS[file_format](stream, "input", columns))
+    """Return texts or pairs of texts; the first rejected row raises, as it stops a job."""
+    rows: list[Row] = []
+    for row in read_all(file_format, data, columns):
+        if isinstance(row, Reject):
+            raise InputError(f"input line {row.line}: {row.reason}")
+        rows.append(row.text if row.pair is None else (row.text, row.pair))
+    return rows
+
+
+def is_compressed(data: bytes) -> bool:
+    return data.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd"))
 
 
 def fails(file_format: str, data: bytes, columns: Columns = NO_COLUMNS) -> str:
@@ -48,6 +70,7 @@ def test_lines_every_line_is_a_row(data: bytes, rows: list[Row]) -> None:
 
 @given(st.binary(max_size=60))
 def test_lines_of_any_bytes_are_as_many_as_line_ends(data: bytes) -> None:
+    assume(not is_compressed(data))
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         assert "UTF-16" in fails("lines", data)
         return
@@ -80,8 +103,7 @@ def test_tsv_reads_as_the_original_does(shared_data: Path, name: str) -> None:
     with path.open(encoding="utf-8-sig", newline="\n") as stream:
         # google-research/bert run_classifier.py, DataProcessor._read_tsv
         lines = list(csv.reader(stream, delimiter="\t", quotechar=None))
-    with path.open("rb") as stream:
-        rows = list(READERS["tsv"](stream, name, Columns(text=0, pair=1)))
+    rows = read("tsv", path.read_bytes(), Columns(text=0, pair=1))
     assert rows == [(line[0], line[1]) for line in lines]
 
 
@@ -294,3 +316,65 @@ def test_any_bytes_give_rows_or_one_line_of_input_error(
     else:
         kind = str if columns.pair is None else tuple
         assert all(isinstance(row, kind) for row in rows)
+
+
+KEPT = {
+    "tsv": b"id\ttext\n1\ta\n\n2\tb\n",
+    "csv": b'id,text\n1,a\n"x\n2,b\n',
+    "jsonl": b'{"id": 1, "text": "a"}\n{"id": null}\n{"id": [2], "text": "b", "c": 3}\n',
+}
+
+
+@pytest.mark.parametrize("file_format", sorted(KEPT))
+def test_kept_columns_come_with_their_row_and_bad_rows_are_told(file_format: str) -> None:
+    rows = read_all(file_format, KEPT[file_format], Columns(text="text", keep=("id",)))
+    records = [row for row in rows if isinstance(row, Record)]
+    assert [row.text for row in records] == ["a", "b"]
+    assert [row.kept for row in records] == (
+        [(1,), ([2],)] if file_format == "jsonl" else [("1",), ("2",)]
+    )
+    rejects = [row for row in rows if isinstance(row, Reject)]
+    assert [row.line for row in rejects] == [2 if file_format == "jsonl" else 3]
+
+
+def test_csv_quote_that_is_never_closed_costs_one_line() -> None:
+    data = b'a\n"b\nc\n' + b"d\n" * 1000
+    rows = read_all("csv", data)
+    assert rows[1] == Reject(2, "not CSV: unexpected end of data")
+    assert [row.text for row in rows if isinstance(row, Record)] == ["a", "c", *["d"] * 1000]
+    assert [row.line for row in rows] == list(range(1, 1004))
+
+
+@pytest.mark.parametrize("file_format", sorted(READERS))
+def test_line_that_is_too_long_is_rejected_without_being_held(
+    file_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bertfast.jobs.readers.MAX_LINE_BYTES", 40)
+    line = b'{"text": "a"}\n' if file_format == "jsonl" else b"a\n"
+    data = line + b"x" * 95 + b"\n" + line + b"y" * 39 + b"\n"
+    rows = read_all(file_format, data)
+    assert [row.line for row in rows] == [1, 2, 3, 4]
+    assert [isinstance(row, Record) for row in rows] == [True, False, True, file_format != "jsonl"]
+
+
+@given(
+    st.sampled_from(sorted(READERS)),
+    st.lists(
+        st.binary(max_size=12) | st.sampled_from([b'"', b'{"text": "a"}', b"a\tb", b'"a\nb",c']),
+        max_size=12,
+    ),
+    st.data(),
+)
+def test_reader_goes_on_from_any_row_as_if_it_had_never_stopped(
+    file_format: str, lines: list[bytes], data: st.DataObject
+) -> None:
+    content = b"first" + b"\n".join(lines)
+    first = reader(file_format, content)
+    rows, places = [], [(0, 0)]
+    for row in first.rows():
+        rows.append(row)
+        places.append((first.line, first.offset))
+    stop = data.draw(st.integers(0, len(rows)))
+    second = reader(file_format, content)
+    second.start_at(*places[stop])
+    assert list(second.rows()) == rows[stop:]

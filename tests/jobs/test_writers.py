@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bertfast.errors import BundleError, InputError
-from bertfast.jobs.writers import Prediction, npy_header, open_writer
+from bertfast.jobs.fields import Prediction
+from bertfast.jobs.formats import OutputFormat
+from bertfast.jobs.layout import Layout
+from bertfast.jobs.writers import npy_header
 from bertfast.runtime.loaded import FloatArray, Values
 
 LABELS = ("neg", "pos")
@@ -23,11 +26,16 @@ finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 def written(file_format: str, prediction: Prediction, *windows: Values) -> bytes:
     stream = io.BytesIO()
-    writer = open_writer(stream, file_format, prediction)
-    for window in windows:
-        writer.write(window)
-    writer.finish()
+    write(stream, file_format, prediction, *windows)
     return stream.getvalue()
+
+
+def write(stream: io.BytesIO, file_format: str, prediction: Prediction, *windows: Values) -> None:
+    layout = Layout(OutputFormat(file_format, "none"), prediction, (), None)
+    layout.check()
+    with layout.writer(stream, with_header=True) as writer:
+        for window in windows:
+            writer.write(window, [])
 
 
 def test_lines_hold_the_best_label_and_the_first_on_a_tie() -> None:
@@ -109,26 +117,28 @@ class Pipe(io.BytesIO):
 
 def test_npy_to_a_pipe_raises() -> None:
     with pytest.raises(InputError, match="npy cannot be written to a pipe"):
-        open_writer(Pipe(), "npy", EMBEDDING)
+        write(Pipe(), "npy", EMBEDDING)
 
 
 @pytest.mark.parametrize("file_format", ["lines", "tsv", "csv"])
 @pytest.mark.parametrize("prediction", [EMBEDDING, SEQUENCE])
 def test_embeddings_as_a_table_raise(file_format: str, prediction: Prediction) -> None:
-    with pytest.raises(InputError, match=f"cannot be written as {file_format}; use jsonl or npy"):
-        open_writer(io.BytesIO(), file_format, prediction)
+    with pytest.raises(
+        InputError, match=f"cannot be written as {file_format}; use jsonl, parquet or npy"
+    ):
+        write(io.BytesIO(), file_format, prediction)
 
 
 def test_npy_of_sequence_output_raises() -> None:
     with pytest.raises(InputError, match="rows of different length; use jsonl"):
-        open_writer(io.BytesIO(), "npy", SEQUENCE)
+        write(io.BytesIO(), "npy", SEQUENCE)
 
 
 @pytest.mark.parametrize(("file_format", "label"), [("tsv", "a\tb"), ("lines", "a\nb")])
 def test_label_that_breaks_the_format_raises(file_format: str, label: str) -> None:
     prediction = Prediction("logits", 2, (label, "c"), "my_model")
     with pytest.raises(InputError, match=f"cannot be written as {file_format}; use jsonl"):
-        open_writer(io.BytesIO(), file_format, prediction)
+        write(io.BytesIO(), file_format, prediction)
 
 
 @pytest.mark.parametrize("file_format", ["lines", "tsv", "csv", "jsonl"])

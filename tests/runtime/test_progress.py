@@ -18,7 +18,7 @@ def test_lines_show_rows_rate_and_time_left() -> None:
     progress.advance(500, 9000)
     first, second = stream.getvalue().splitlines()
     assert first.startswith("500 rows, ")
-    assert first.endswith(" rows/s")
+    assert first.endswith(" tokens/s")
     assert second.startswith("1,000 rows, ")
     assert ", 50%, " in second
     assert second.endswith(" left")

@@ -1,13 +1,21 @@
-"""`bertfast predict`: run a model over a file of texts."""
+"""`bertfast predict`: run a model over files of texts."""
 
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any, Literal
 
 import click
 
-from bertfast.jobs import Column, JobSummary, predict_file
-from bertfast.jobs.formats import INPUT_FORMATS, OUTPUT_FORMATS
+from bertfast.bundle import Bundle
+from bertfast.errors import InputError
+from bertfast.jobs import Column, JobOptions, JobSummary, plan_job
+from bertfast.jobs.fields import FIELDS, check_fields, output_for
+from bertfast.jobs.formats import COMPRESSIONS, INPUT_FORMATS, OUTPUT_FORMATS
+from bertfast.jobs.job import Job
+from bertfast.jobs.predict import DEFAULT_PART_ROWS
+from bertfast.jobs.sources import find_sources
 from bertfast.runtime import Predictor
 from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET
 from bertfast.runtime.progress import Silence, duration, show_progress
@@ -15,16 +23,32 @@ from bertfast.runtime.progress import Silence, duration, show_progress
 
 def _column(context: click.Context, parameter: click.Parameter, value: str | None) -> Column | None:
     """Read a column: digits are a number from 0, anything else is a name."""
-    if value is not None and value.isascii() and value.isdigit():
-        return int(value)
-    return value
+    return None if value is None else _parsed_column(value)
+
+
+def _columns(context: click.Context, parameter: click.Parameter, value: str) -> tuple[Column, ...]:
+    """Split "id,2" into its columns."""
+    return tuple(_parsed_column(column.strip()) for column in value.split(",") if column.strip())
+
+
+def _fields(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    """Split "label,probability" into its fields."""
+    return check_fields([name.strip() for name in value.split(",") if name.strip()])
+
+
+def _parsed_column(value: str) -> Column:
+    return int(value) if value.isascii() and value.isdigit() else value
 
 
 @click.command()
-@click.argument("input_path", metavar="INPUT")
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--model", "-m", required=True, metavar="DIR", help="Exported model directory.")
 @click.option(
-    "--output", "-o", required=True, metavar="OUTPUT", help='File to write, "-" for stdout.'
+    "--output",
+    "-o",
+    required=True,
+    metavar="OUTPUT",
+    help='File to write, "FOLDER/" for a file a part, "-" for stdout.',
 )
 @click.option(
     "--format",
@@ -35,7 +59,12 @@ def _column(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option(
     "--output-format",
     type=click.Choice(OUTPUT_FORMATS),
-    help="Format of OUTPUT [default: by its extension; jsonl for stdout].",
+    help="Format of OUTPUT [default: by its extension; jsonl for stdout and folders].",
+)
+@click.option(
+    "--compression",
+    type=click.Choice(COMPRESSIONS),
+    help="Compression of OUTPUT [default: by its extension, .gz or .zst].",
 )
 @click.option(
     "--text-column",
@@ -51,6 +80,37 @@ def _column(context: click.Context, parameter: click.Parameter, value: str | Non
     default=None,
     help="Whether the first line of a TSV or CSV file names the columns [if C is a name].",
 )
+@click.option(
+    "--keep", callback=_columns, default="", metavar="C,...", help="Columns to copy to OUTPUT."
+)
+@click.option(
+    "--fields",
+    callback=_fields,
+    default="",
+    metavar="F,...",
+    help=f"What to write: {', '.join(FIELDS)} [label and scores, or the embedding].",
+)
+@click.option("--prefix", default="", metavar="P", help="Stands before predicted columns' names.")
+@click.option(
+    "--on-error",
+    type=click.Choice(("fail", "reject")),
+    default="fail",
+    show_default=True,
+    help="Stop at a bad row, or list it in the rejects file and go on.",
+)
+@click.option("--rejects", metavar="FILE", help="The rejects file [OUTPUT.rejects.jsonl].")
+@click.option(
+    "--max-text-bytes", type=click.IntRange(min=1), help="A longer text is a bad row [no limit]."
+)
+@click.option(
+    "--part-rows",
+    type=click.IntRange(min=1),
+    default=DEFAULT_PART_ROWS,
+    show_default=True,
+    help="Rows of a part: what is lost by a crash, at most.",
+)
+@click.option("--overwrite", is_flag=True, help="Start anew and replace OUTPUT.")
+@click.option("--force", is_flag=True, help="Resume although inputs, model or versions changed.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads [default: all CPUs].")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 @click.option(
@@ -63,58 +123,77 @@ def _column(context: click.Context, parameter: click.Parameter, value: str | Non
     show_default=True,
     help="Tokens a batch at most.",
 )
+@click.option("--json-summary", metavar="FILE", help='Write the counts as JSON ("-": stdout).')
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 def predict(
     *,
-    input_path: str,
+    inputs: tuple[str, ...],
     model: str,
     output: str,
-    input_format: str | None,
-    output_format: str | None,
-    text_column: Column | None,
-    pair_column: Column | None,
-    header: bool | None,
     threads: int | None,
     device: str,
     max_length: int | None,
     token_budget: int,
+    json_summary: str | None,
     quiet: bool,
+    on_error: Literal["fail", "reject"],
+    **options: Any,
 ) -> None:
-    """Run a model over a file of texts, one prediction a row, in the same order.
+    """Run a model over files of texts, one prediction a row, in the same order.
 
-    INPUT is plain lines (.txt), TSV without quoting (.tsv), CSV (.csv) or JSON lines
-    (.jsonl); "-" is standard input. A classifier's labels and probabilities are written as
-    lines, tsv, csv or jsonl, embeddings as jsonl, either as one .npy array.
+    INPUT is plain lines (.txt), TSV without quoting (.tsv), CSV (.csv), JSON lines (.jsonl) or
+    Parquet (.parquet), compressed or not (.gz, .zst): files, patterns, folders, or "-" for
+    standard input. A job that was interrupted goes on when the same command is run again.
     """
-    _check_input_exists(input_path)
+    if json_summary == "-" and output == "-":
+        raise InputError("predictions and summary cannot both go to standard output")
+    job_options = JobOptions(on_error=on_error, **options)
+    find_sources(inputs, job_options.input_format)  # before the model is read
+    bundle = Bundle.load(model)
     predictor = Predictor(
-        model, device=device, threads=threads, max_length=max_length, token_budget=token_budget
+        bundle,
+        device=device,
+        threads=threads,
+        max_length=max_length,
+        token_budget=token_budget,
+        output=output_for(job_options.fields, bundle.manifest),
     )
     with nullcontext(Silence()) if quiet else show_progress() as progress:
-        summary = predict_file(
-            input_path,
-            output,
-            predictor,
-            input_format=input_format,
-            output_format=output_format,
-            text_column=text_column,
-            pair_column=pair_column,
-            header=header,
-            progress=progress,
-        )
+        job = plan_job(inputs, output, predictor, options=job_options, progress=progress)
+        with _advice(job, quiet=quiet, overwrite=job_options.overwrite):
+            summary = job.run()
+    if json_summary == "-":
+        sys.stdout.write(summary.to_json() + "\n")
+    elif json_summary is not None:
+        Path(json_summary).write_text(summary.to_json() + "\n", encoding="utf-8")
     if not quiet:
-        sys.stderr.write(_summary_line(summary, output) + "\n")
+        sys.stderr.write(_summary_lines(summary))
 
 
-def _check_input_exists(input_path: str) -> None:
-    """Fail on a missing file before the model is read."""
-    if input_path != "-":
-        Path(input_path).stat()
+@contextmanager
+def _advice(job: Job, *, quiet: bool, overwrite: bool) -> Iterator[None]:
+    """Say how to go on after a job that was interrupted, if anything of it is kept."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if job.rows_kept and not quiet:
+            without = ", without --overwrite" if overwrite else ""
+            sys.stderr.write(
+                f"interrupted; {job.rows_kept:,} rows are done and kept: "
+                f"run the same command again to go on{without}\n"
+            )
+        raise
 
 
-def _summary_line(summary: JobSummary, output: str) -> str:
-    target = "standard output" if output == "-" else output
-    return (
-        f"{summary.rows:,} rows, {summary.tokens:,} tokens in {duration(summary.seconds)}: "
-        f"{summary.rows_per_second:,.1f} rows/s; written to {target}"
+def _summary_lines(summary: JobSummary) -> str:
+    target = "standard output" if summary.output == "-" else summary.output
+    resumed = f" ({summary.rows_resumed:,} by earlier runs)" if summary.rows_resumed else ""
+    lines = (
+        f"{summary.rows_out:,} rows, {summary.tokens:,} tokens in {duration(summary.seconds)}: "
+        f"{summary.rows_per_second:,.1f} rows/s; written to {target}\n"
+        f"rows in {summary.rows_in:,}{resumed} = out {summary.rows_out:,} + "
+        f"rejected {summary.rows_rejected:,}; truncated {summary.rows_truncated:,}\n"
     )
+    if summary.rejects is not None:
+        lines += f"rejected rows are listed in {summary.rejects}\n"
+    return lines

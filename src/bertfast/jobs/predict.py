@@ -1,152 +1,255 @@
-"""Predict every row of a file: read, tokenize, batch, run, write, in bounded memory."""
+"""Predict every row of files: read, tokenize, batch, run, write, in bounded memory."""
 
-import contextlib
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from bertfast.errors import InputError
+from bertfast.jobs.cells import cell_formatter
 from bertfast.jobs.columns import Column, Columns
-from bertfast.jobs.formats import STANDARD_STREAM
-from bertfast.jobs.formats import input_format as choose_input_format
+from bertfast.jobs.fields import Prediction, check_fields, output_for
 from bertfast.jobs.formats import output_format as choose_output_format
-from bertfast.jobs.output_file import output_stream
-from bertfast.jobs.readers import READERS
-from bertfast.jobs.writers import Prediction, open_writer
+from bertfast.jobs.job import Job, JobPlan
+from bertfast.jobs.job_windows import ReadOptions
+from bertfast.jobs.layout import Layout
+from bertfast.jobs.parquet_reader import kept_types
+from bertfast.jobs.sources import Source, find_sources
+from bertfast.jobs.summary import JobSummary
+from bertfast.jobs.target import Target
 from bertfast.runtime.predictor import Predictor
 from bertfast.runtime.progress import Progress, Silence
-from bertfast.runtime.windows import Row
+from bertfast.runtime.session import import_onnxruntime
+from bertfast.runtime.windows import DEFAULT_WINDOW
+from bertfast.version import __version__
 
 if TYPE_CHECKING:
     from bertfast.bundle import Bundle
 
-_STANDARD_INPUT = 0
+Path: TypeAlias = str | os.PathLike[str]
+
+# Four windows: at 100 rows/s, what a crash costs is three minutes of work at most.
+DEFAULT_PART_ROWS = 4 * DEFAULT_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
-class JobSummary:
-    """What a finished job did.
+class JobOptions:
+    """How files are predicted. All have defaults.
 
     Attributes:
-        rows: rows read and written.
-        tokens: tokens of these rows, special ones included and padding not.
-        seconds: from the first row read to the last one written.
-    """
-
-    rows: int
-    tokens: int
-    seconds: float
-
-    @property
-    def rows_per_second(self) -> float:
-        """The rate over the whole job."""
-        return self.rows / max(self.seconds, 1e-9)
-
-
-def predict_file(
-    input_path: str | os.PathLike[str],
-    output_path: str | os.PathLike[str],
-    model: "Predictor | Bundle | str | os.PathLike[str]",
-    *,
-    input_format: str | None = None,
-    output_format: str | None = None,
-    text_column: Column | None = None,
-    pair_column: Column | None = None,
-    header: bool | None = None,
-    progress: Progress | None = None,
-) -> JobSummary:
-    """Predict every row of a file and write one row each, in the same order.
-
-    Args:
-        input_path: a file, or "-" for standard input.
-        output_path: a file, or "-" for standard output. A file appears when it is complete.
-        model: a Predictor, or an exported model to be run on the CPU.
-        input_format: lines, tsv, csv or jsonl; None goes by the extension.
+        input_format: lines, tsv, csv, jsonl or parquet; None goes by the extension.
         output_format: the same or npy, as described in `bertfast.jobs.writers`.
+        compression: of the output: none, gzip or zstd; None goes by the extension.
         text_column: a name, or a number from 0. See `Columns` for what None means.
         pair_column: the column of second texts, for models trained on pairs.
         header: whether the first line names the columns; None: it does if a name is given.
+        keep: columns to copy to the output.
+        fields: what to write: label, probability, probabilities, logits, embedding; () means
+            label and scores, or the embedding.
+        prefix: stands before the names of the predicted columns.
+        on_error: "fail" stops at the first bad row; "reject" goes on and lists it.
+        rejects: the file of rejected rows; None: beside the output.
+        max_text_bytes: longer texts are bad rows; None takes them all.
+        part_rows: rows of a part, the unit in which a job is resumed.
+        overwrite: replace the output, finished or not.
+        force: resume although inputs, model or versions changed.
+    """
+
+    input_format: str | None = None
+    output_format: str | None = None
+    compression: str | None = None
+    text_column: Column | None = None
+    pair_column: Column | None = None
+    header: bool | None = None
+    keep: tuple[Column, ...] = ()
+    fields: tuple[str, ...] = ()
+    prefix: str = ""
+    on_error: Literal["fail", "reject"] = "fail"
+    rejects: str | None = None
+    max_text_bytes: int | None = None
+    part_rows: int = DEFAULT_PART_ROWS
+    overwrite: bool = False
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self.fields)
+        if self.on_error not in ("fail", "reject"):
+            raise InputError(f"on_error is 'fail' or 'reject', got {self.on_error!r}")
+        _check_positive("part_rows", self.part_rows)
+        if self.max_text_bytes is not None:
+            _check_positive("max_text_bytes", self.max_text_bytes)
+        if self.overwrite and self.force:
+            raise InputError("overwrite starts anew and force goes on; choose one")
+
+    @property
+    def columns(self) -> Columns:
+        """The columns to read."""
+        return Columns(self.text_column, self.pair_column, self.header, tuple(self.keep))
+
+
+def predict_files(
+    inputs: Path | Sequence[Path],
+    output: Path,
+    model: "Predictor | Bundle | Path",
+    *,
+    options: JobOptions | None = None,
+    progress: Progress | None = None,
+) -> JobSummary:
+    """Predict every row of some files and write one row each, in the same order.
+
+    A job that was interrupted, by whatever, goes on where it stopped when it is called again.
+    If the inputs, the model, the options or the versions are not the same any more, it says
+    what changed and does nothing.
+
+    Args:
+        inputs: files, patterns, folders, or "-" for standard input; see `find_sources`.
+        output: a file, which appears when it is complete; a folder of parts (one that exists,
+            or a path that ends in "/"), which gets a file _SUCCESS when it is complete; or
+            "-" for standard output.
+        model: a Predictor, or an exported model to be run on the CPU.
+        options: see there.
         progress: told how far the job is.
 
+    Returns:
+        The counts, over all runs of the job.
+
     Raises:
-        InputError: the input, a row of it (named by its line) or an option cannot be used.
-        BundleError, DeviceError: the model cannot be used.
+        InputError: an input, a row of it (named by file and line), an option or the output
+            cannot be used, or the job cannot be resumed.
+        BundleError, DeviceError: the model cannot be used, or was replaced meanwhile.
+        MissingDependencyError: Parquet or zstd without pyarrow.
         OSError: a file cannot be read or written.
+
+    Example:
+        >>> predict_files("reviews/*.tsv.gz", "predictions/", "my_model",
+        ...               options=JobOptions(text_column=1, keep=(0,)))    # doctest: +SKIP
     """
-    source, target = os.fspath(input_path), os.fspath(output_path)
-    columns = Columns(text_column, pair_column, header)
-    job = _Job(
-        source=source,
-        target=target,
-        input_format=choose_input_format(source, input_format),
-        output_format=choose_output_format(target, output_format),
-        columns=columns,
+    job = plan_job(inputs, output, model, options=options, progress=progress)
+    return job.run()
+
+
+def plan_job(
+    inputs: Path | Sequence[Path],
+    output: Path,
+    model: "Predictor | Bundle | Path",
+    *,
+    options: JobOptions | None = None,
+    progress: Progress | None = None,
+) -> Job:
+    """Check everything that can be checked before the first row is read; see `predict_files`."""
+    options = JobOptions() if options is None else options
+    names = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    paths = [os.fspath(name) for name in names]
+    sources = find_sources(paths, options.input_format)
+    target = Target.at(os.fspath(output), options.rejects)
+    target.check_inputs(paths, sources)
+    predictor = _predictor(model, options)
+    layout = _layout(options, target, sources, predictor)
+    window_rows = min(DEFAULT_WINDOW, predictor.largest_window)
+    read = ReadOptions(
+        sources=sources,
+        columns=options.columns,
+        cells=cell_formatter(
+            layout.file_format.name,
+            layout.kept_names,
+            typed=layout.kept_types is not None,
+        ),
+        max_text_bytes=options.max_text_bytes,
+        reject=options.on_error == "reject",
+        window_rows=window_rows,
+        part_rows=options.part_rows,
     )
-    _check_paths(source, target)
-    predictor = model if isinstance(model, Predictor) else Predictor(model)
-    return job.run(predictor, Silence() if progress is None else progress)
+    plan = JobPlan(
+        read=read,
+        layout=layout,
+        target=target,
+        predictor=predictor,
+        identity=_identity(options, read, layout, target, predictor),
+        overwrite=options.overwrite,
+        force=options.force,
+    )
+    return Job(plan, Silence() if progress is None else progress)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    source: str
-    target: str
-    input_format: str
-    output_format: str
-    columns: Columns
+def _predictor(model: "Predictor | Bundle | Path", options: JobOptions) -> Predictor:
+    if isinstance(model, Predictor):
+        return model
+    from bertfast.bundle import Bundle
 
-    def run(self, predictor: Predictor, progress: Progress) -> JobSummary:
-        rows = tokens = 0
-        with _input_stream(self.source) as stream, output_stream(self.target) as output:
-            prediction = Prediction(
-                predictor.output, predictor.width, predictor.labels, str(predictor.bundle.path)
-            )
-            writer = open_writer(output, self.output_format, prediction)
-            name = "<stdin>" if self.source == STANDARD_STREAM else self.source
-            texts = READERS[self.input_format](stream, name, self.columns)
-            start = time.perf_counter()
-            counted = _with_total(texts, stream, progress)
-            for window in predictor.predict_windows(counted, progress=progress):
-                writer.write(window.values)
-                rows += len(window.values)
-                tokens += window.n_tokens
-            writer.finish()
-        return JobSummary(rows, tokens, time.perf_counter() - start)
+    bundle = model if isinstance(model, Bundle) else Bundle.load(model)
+    return Predictor(bundle, output=output_for(options.fields, bundle.manifest))
 
 
-def _check_paths(source: str, target: str) -> None:
-    if source == STANDARD_STREAM:
-        return
-    if Path(source).is_dir():
-        raise InputError(f"{source} is a folder; name a file to read")
-    with contextlib.suppress(FileNotFoundError):
-        if target != STANDARD_STREAM and Path(source).samefile(target):
-            raise InputError(f"{target} is the input itself; write to another file")
+def _layout(
+    options: JobOptions, target: Target, sources: list[Source], predictor: Predictor
+) -> Layout:
+    kept_names = tuple(str(column) for column in options.keep)
+    typed = sources[0].file_format == "parquet" and kept_names
+    layout = Layout(
+        file_format=choose_output_format(
+            target.name,
+            options.output_format,
+            options.compression,
+            is_folder=target.kind == "folder",
+        ),
+        prediction=Prediction(
+            output=predictor.output,
+            width=predictor.width,
+            labels=predictor.labels,
+            source=str(predictor.bundle.path),
+            fields=options.fields,
+            prefix=options.prefix,
+        ),
+        kept_names=kept_names,
+        kept_types=tuple(kept_types(sources[0].path, options.columns)) if typed else None,
+    )
+    layout.check()
+    return layout
 
 
-@contextmanager
-def _input_stream(source: str) -> Iterator[BinaryIO]:
-    if source == STANDARD_STREAM:
-        with open(_STANDARD_INPUT, "rb", closefd=False) as stream:
-            yield stream
-        return
-    with Path(source).open("rb") as stream:
-        yield stream
+def _identity(
+    options: JobOptions, read: ReadOptions, layout: Layout, target: Target, predictor: Predictor
+) -> dict[str, Any]:
+    """Return all that decides which bytes are written."""
+    manifest = predictor.bundle.manifest
+    return {
+        "versions": {
+            "bertfast": __version__,
+            "onnxruntime": str(import_onnxruntime().__version__),
+            "unicode": unicodedata.unidata_version,
+        },
+        "model": {
+            **manifest.sha256,
+            "do_lower_case": manifest.do_lower_case,
+            "device": predictor.device,
+        },
+        "inputs": {_place(source): source.identity for source in read.sources},
+        "options": {
+            "text_column": options.text_column,
+            "pair_column": options.pair_column,
+            "header": options.columns.has_header,
+            "keep": list(options.keep),
+            "output": predictor.output,
+            "fields": list(layout.prediction.fields),
+            "labels": list(layout.prediction.label_names) if predictor.labels else None,
+            "prefix": options.prefix,
+            "format": layout.file_format.name,
+            "compression": layout.file_format.compression,
+            "layout": target.kind,
+            "max_length": predictor.max_length,
+            "token_budget": predictor.token_budget,
+            "max_text_bytes": options.max_text_bytes,
+            "window_rows": read.window_rows,
+            "part_rows": read.part_rows,
+        },
+    }
 
 
-def _with_total(rows: Iterator[Row], stream: BinaryIO, progress: Progress) -> Iterator[Row]:
-    """Pass rows on, and estimate their number from the part of the file that they took.
+def _check_positive(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} is a positive integer, got {value!r}")
 
-    The estimate costs no second pass over the file and becomes exact at its end.
-    """
-    size = os.fstat(stream.fileno()).st_size if stream.seekable() else 0
-    count = 0
-    for count, row in enumerate(rows, 1):
-        if size and count % 1024 == 0:
-            progress.set_total(count * size // max(stream.tell(), 1))
-        yield row
-    progress.set_total(count)
+
+def _place(source: Source) -> str:
+    return os.path.realpath(source.path) if source.fingerprint is not None else source.name

@@ -8,159 +8,119 @@
     embedding   jsonl   {"embedding": [0.125, -0.5]}
                 npy     float32 [rows, width]
 
-Numbers have nine significant digits, from which the float32 is read back exactly.
+Kept columns come first. Numbers have nine significant digits, from which the float32 is read
+back exactly. Parquet is in `parquet_writer`.
 """
 
-import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 import numpy as np
 
-from bertfast.errors import BundleError, InputError
+from bertfast.errors import InputError
+from bertfast.jobs.cells import Cells, csv_cell
+from bertfast.jobs.fields import Prediction
 from bertfast.runtime.loaded import SEQUENCE_OUTPUT, FloatArray, Values
 
-_CLASSIFIER_OUTPUTS = ("probabilities", "logits")
 # A .npy header of fixed size, so that the number of rows can be filled in at the end.
-_NPY_HEADER_SIZE = 128
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What is being written.
-
-    Attributes:
-        output: the graph output.
-        width: its last dimension.
-        labels: the names of a classifier's columns, or None.
-        source: the model's name, for messages.
-    """
-
-    output: str
-    width: int
-    labels: tuple[str, ...] | None
-    source: str
-
-    @property
-    def is_classifier(self) -> bool:
-        """Whether each column is a label's score."""
-        return self.output in _CLASSIFIER_OUTPUTS
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """The labels; their numbers where the model has no names for them."""
-        return self.labels or tuple(str(number) for number in range(self.width))
+NPY_HEADER_SIZE = 128
+_SCORES = ("probabilities", "logits")
 
 
 class Writer(Protocol):
     """Writes windows of predictions in row order."""
 
-    def write(self, values: Values) -> None:
-        """Append rows."""
+    def write(self, values: Values, kept: Sequence[Cells]) -> None:
+        """Append rows; `kept` has what `cell_formatter` made of each, or nothing at all."""
 
     def finish(self) -> None:
         """Complete the output; the stream stays open."""
 
 
-def open_writer(stream: BinaryIO, file_format: str, prediction: Prediction) -> Writer:
-    """Return the writer of a format, and write what stands before the first row.
+def header_of(file_format: str, prediction: Prediction, kept_names: Sequence[str]) -> bytes:
+    """Return what stands before the first row of a text format.
 
     Raises:
-        InputError: the format cannot hold such predictions.
+        InputError: the format cannot hold such predictions or names.
     """
+    check_names(file_format, prediction, kept_names)
+    if file_format not in ("tsv", "csv"):
+        return b""
+    names = list(kept_names)
+    for field, name in zip(prediction.fields, prediction.names, strict=True):
+        scores = [prediction.prefix + label for label in prediction.label_names]
+        names += scores if field in _SCORES else [name]
+    cells = [csv_cell(name) for name in names] if file_format == "csv" else names
+    return ("\t" if file_format == "tsv" else ",").join(cells).encode() + b"\n"
+
+
+def check_names(file_format: str, prediction: Prediction, kept_names: Sequence[str]) -> None:
+    """Raise InputError if the format cannot hold such predictions, labels or names."""
+    for name in kept_names:
+        if name in prediction.names:
+            raise InputError(
+                f"the kept column {name!r} has the name of a predicted one; "
+                f"give those a prefix (--prefix)"
+            )
+    if file_format == "npy":
+        _check_npy(prediction)
+    if file_format in ("lines", "tsv", "csv") and not prediction.is_classifier:
+        raise InputError(
+            f"{prediction.output} cannot be written as {file_format}; use jsonl, parquet or npy"
+        )
+    if file_format == "lines" and len(prediction.fields) > 1 and prediction.fields[0] != "label":
+        raise InputError("lines hold one field a row; use tsv, csv, jsonl or parquet for more")
+    forbidden = {"lines": "\r\n", "tsv": "\t\r\n"}.get(file_format, "")
+    for name in (*prediction.label_names, *kept_names):
+        if any(character in name for character in forbidden):
+            raise InputError(f"label {name!r} cannot be written as {file_format}; use jsonl")
+
+
+def open_writer(stream: BinaryIO, file_format: str, prediction: Prediction) -> Writer:
+    """Return the writer of a text format or of .npy rows; the header is not its business."""
     if file_format == "npy":
         return NpyWriter(stream, prediction)
-    if file_format == "jsonl":
-        if prediction.is_classifier:
-            return JsonLabelWriter(stream, prediction)
+    if file_format == "jsonl" and not prediction.is_classifier:
         return JsonEmbeddingWriter(stream, prediction)
-    if not prediction.is_classifier:
-        raise InputError(
-            f"{prediction.output} cannot be written as {file_format}; use jsonl or npy"
-        )
-    if file_format == "lines":
-        return LabelWriter(stream, prediction)
-    return TableWriter(stream, prediction, delimiter="\t" if file_format == "tsv" else ",")
+    return ClassifierWriter(stream, file_format, prediction)
 
 
-class LabelWriter:
-    """One label a line."""
+class ClassifierWriter:
+    """One line a row, filled into one pattern: kept columns, then the fields in their order."""
 
-    def __init__(self, stream: BinaryIO, prediction: Prediction) -> None:
-        """Refuse labels that hold a line end."""
+    def __init__(self, stream: BinaryIO, file_format: str, prediction: Prediction) -> None:
+        """Prepare the pattern, such as "%s%s,%.9g,%.9g" and a line end."""
         self._stream = stream
         self._prediction = prediction
-        _check_labels(prediction, "\r\n", "lines")
+        self._labels = [_label(name, file_format) for name in prediction.label_names]
+        if file_format == "lines":
+            self._fields: tuple[str, ...] = prediction.fields[:1]
+            self._pattern = "%s%s\n" if self._fields == ("label",) else "%s%.9g\n"
+        else:
+            self._fields = prediction.fields
+            self._pattern = _pattern(file_format, prediction)
 
-    def write(self, values: Values) -> None:
+    def write(self, values: Values, kept: Sequence[Cells] = ()) -> None:
         """Append rows."""
-        scores = _finite(values, self._prediction)
-        labels = self._prediction.label_names
-        lines = [f"{labels[best]}\n" for best in scores.argmax(axis=1)]
+        if not len(values):
+            return
+        scores = self._prediction.scores(values)
+        columns: list[Sequence[object]] = [kept or [""] * len(scores)]
+        for field in self._fields:
+            columns += self._columns(field, scores)
+        lines = map(self._pattern.__mod__, zip(*columns, strict=True))
         self._stream.write("".join(lines).encode())
 
     def finish(self) -> None:
         """Nothing is left to write."""
 
-
-class TableWriter:
-    """A header, then the label and all scores of each row. CSV quotes; TSV never does."""
-
-    def __init__(self, stream: BinaryIO, prediction: Prediction, delimiter: str) -> None:
-        """Write the header; refuse labels that a TSV cannot hold."""
-        self._stream = stream
-        self._prediction = prediction
-        self._delimiter = delimiter
-        if delimiter == "\t":
-            _check_labels(prediction, "\t\r\n", "tsv")
-        self._labels = [self._quoted(label) for label in prediction.label_names]
-        self._stream.write(f"{delimiter.join(['label', *self._labels])}\n".encode())
-
-    def write(self, values: Values) -> None:
-        """Append rows."""
-        scores = _finite(values, self._prediction)
-        row = self._delimiter.join(["%s", *["%.9g"] * scores.shape[1]]) + "\n"
-        best = scores.argmax(axis=1).tolist()
-        lines = [
-            row % (self._labels[place], *numbers)
-            for place, numbers in zip(best, scores.tolist(), strict=True)
-        ]
-        self._stream.write("".join(lines).encode())
-
-    def finish(self) -> None:
-        """Nothing is left to write."""
-
-    def _quoted(self, label: str) -> str:
-        if self._delimiter == "\t" or not any(character in label for character in ',"\r\n'):
-            return label
-        return '"' + label.replace('"', '""') + '"'
-
-
-class JsonLabelWriter:
-    """One object a line: the best label, and the score of every label."""
-
-    def __init__(self, stream: BinaryIO, prediction: Prediction) -> None:
-        """Prepare the constant parts of a line."""
-        self._stream = stream
-        self._prediction = prediction
-        self._labels = [_json_string(label) for label in prediction.label_names]
-        scores = ", ".join(f"{label.replace('%', '%%')}: %.9g" for label in self._labels)
-        self._row = f'{{"label": %s, "{prediction.output}": {{{scores}}}}}\n'
-
-    def write(self, values: Values) -> None:
-        """Append rows."""
-        scores = _finite(values, self._prediction)
-        best = scores.argmax(axis=1).tolist()
-        lines = [
-            self._row % (self._labels[place], *numbers)
-            for place, numbers in zip(best, scores.tolist(), strict=True)
-        ]
-        self._stream.write("".join(lines).encode())
-
-    def finish(self) -> None:
-        """Nothing is left to write."""
+    def _columns(self, field: str, scores: FloatArray) -> list[list[object]]:
+        if field == "label":
+            return [[self._labels[best] for best in scores.argmax(axis=1).tolist()]]
+        if field == "probability":
+            return [scores.max(axis=1).tolist()]
+        return [column.tolist() for column in scores.T]
 
 
 class JsonEmbeddingWriter:
@@ -170,44 +130,35 @@ class JsonEmbeddingWriter:
         """Prepare the vector's format."""
         self._stream = stream
         self._prediction = prediction
+        self._key = json.dumps(prediction.names[0], ensure_ascii=False)
         self._vector = "[" + ", ".join(["%.9g"] * prediction.width) + "]"
 
-    def write(self, values: Values) -> None:
+    def write(self, values: Values, kept: Sequence[Cells] = ()) -> None:
         """Append rows."""
-        for row in values:
-            _finite(row, self._prediction)
+        for number, row in enumerate(values):
+            self._prediction.scores(row)
             vectors = [self._vector % tuple(vector) for vector in np.atleast_2d(row).tolist()]
             body = vectors[0] if row.ndim == 1 else f"[{', '.join(vectors)}]"
-            self._stream.write(f'{{"embedding": {body}}}\n'.encode())
+            before = kept[number] if kept else ""
+            self._stream.write(f"{{{before}{self._key}: {body}}}\n".encode())
 
     def finish(self) -> None:
         """Nothing is left to write."""
 
 
 class NpyWriter:
-    """One float32 array [rows, width] in numpy's format; the header is completed at the end."""
+    """The rows of a float32 array [rows, width], as they lie in a .npy file."""
 
     def __init__(self, stream: BinaryIO, prediction: Prediction) -> None:
-        """Leave room for the header; refuse streams that cannot go back to it."""
-        if prediction.output == SEQUENCE_OUTPUT:
-            raise InputError(f"{SEQUENCE_OUTPUT} has rows of different length; use jsonl")
-        if not stream.seekable():
-            raise InputError("npy cannot be written to a pipe; name a file, or use jsonl")
+        """Write to `stream`."""
         self._stream = stream
-        self._width = prediction.width
-        self._rows = 0
-        stream.write(npy_header(0, self._width))
 
-    def write(self, values: Values) -> None:
+    def write(self, values: Values, kept: Sequence[Cells] = ()) -> None:
         """Append rows."""
-        self._rows += len(values)
         self._stream.write(np.ascontiguousarray(values, "<f4").tobytes())
 
     def finish(self) -> None:
-        """Write the header with the number of rows."""
-        self._stream.seek(0)
-        self._stream.write(npy_header(self._rows, self._width))
-        self._stream.seek(0, io.SEEK_END)
+        """Nothing is left to write."""
 
 
 def npy_header(n_rows: int, width: int) -> bytes:
@@ -217,25 +168,45 @@ def npy_header(n_rows: int, width: int) -> bytes:
     """
     shape = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({n_rows}, {width}), }}"
     magic = b"\x93NUMPY\x01\x00"
-    size = _NPY_HEADER_SIZE - len(magic) - 2
+    size = NPY_HEADER_SIZE - len(magic) - 2
     return magic + size.to_bytes(2, "little") + shape.encode().ljust(size - 1) + b"\n"
 
 
-def _check_labels(prediction: Prediction, forbidden: str, file_format: str) -> None:
-    for label in prediction.label_names:
-        if any(character in label for character in forbidden):
-            raise InputError(f"label {label!r} cannot be written as {file_format}; use jsonl")
+def _check_npy(prediction: Prediction) -> None:
+    if prediction.output == SEQUENCE_OUTPUT:
+        raise InputError(f"{SEQUENCE_OUTPUT} has rows of different length; use jsonl or parquet")
+    if prediction.is_classifier and prediction.fields not in (
+        (prediction.output,), ("label", prediction.output),
+    ):  # fmt: skip
+        raise InputError(f"npy holds {prediction.output} alone; use tsv, csv, jsonl or parquet")
 
 
-def _finite(values: Values | Sequence[FloatArray], prediction: Prediction) -> FloatArray:
-    array = np.asarray(values, np.float32)
-    if not np.isfinite(array).all():
-        raise BundleError(
-            f"{prediction.source}: the model gave {prediction.output} that are not finite "
-            f"(NaN or infinity); its weights may be damaged"
-        )
-    return array
+def _label(name: str, file_format: str) -> str:
+    if file_format == "jsonl":
+        return json.dumps(name, ensure_ascii=False)
+    return csv_cell(name) if file_format == "csv" else name
 
 
-def _json_string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _pattern(file_format: str, prediction: Prediction) -> str:
+    parts = []
+    for field, name in zip(prediction.fields, prediction.names, strict=True):
+        scores = ["%.9g"] * prediction.width
+        if file_format == "jsonl":
+            key = _escaped(json.dumps(name, ensure_ascii=False))
+            labels = [json.dumps(label, ensure_ascii=False) for label in prediction.label_names]
+            pairs = [f"{_escaped(label)}: %.9g" for label in labels]
+            value = "{" + ", ".join(pairs) + "}" if field in _SCORES else _single(field)
+            parts.append(f"{key}: {value}")
+        else:
+            parts += scores if field in _SCORES else [_single(field)]
+    separator = {"tsv": "\t", "csv": ","}.get(file_format, ", ")
+    body = "%s" + separator.join(parts)
+    return f"{{{body}}}\n" if file_format == "jsonl" else f"{body}\n"
+
+
+def _single(field: str) -> str:
+    return "%s" if field == "label" else "%.9g"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")

@@ -4,7 +4,7 @@ import ctypes
 import os
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET, check_token_budget
 from bertfast.runtime.loaded import SEQUENCE_OUTPUT, FloatArray, LoadedModel, Values
 from bertfast.runtime.progress import Progress, Silence, show_progress
 from bertfast.runtime.session import check_device, check_threads
-from bertfast.runtime.windows import DEFAULT_WINDOW, Row, Text, as_rows, split_windows
+from bertfast.runtime.windows import DEFAULT_WINDOW, Row, Text, Window, as_rows, split_windows
 
 if TYPE_CHECKING:
     from bertfast.bundle import Bundle
@@ -35,11 +35,13 @@ class WindowPrediction:
         first_row: number of the first row, from 0.
         values: float32 [rows, width]; for sequence_output a list of [tokens, width].
         n_tokens: tokens of the rows, special ones included and padding not.
+        n_truncated: rows that were longer than max_length, where they were counted; else 0.
     """
 
     first_row: int
     values: Values
     n_tokens: int
+    n_truncated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,23 @@ class Predictor:
         return self._open().width
 
     @property
+    def device(self) -> str:
+        """The device that was asked for."""
+        return self._options.device
+
+    @property
+    def token_budget(self) -> int:
+        """Tokens of a batch at most, padding included."""
+        return self._options.token_budget
+
+    @property
+    def largest_window(self) -> int:
+        """Rows of a window at most: the vectors of sequence_output take much memory."""
+        if self.output != SEQUENCE_OUTPUT:
+            return DEFAULT_WINDOW * 1024
+        return max(1, _MAX_SEQUENCE_WINDOW_BYTES // (4 * self.max_length * self.width))
+
+    @property
     def bundle(self) -> "Bundle":
         """The model directory."""
         if self._bundle is None:
@@ -205,19 +224,40 @@ class Predictor:
     ) -> Iterator[WindowPrediction]:
         """Predict a stream of rows a window at a time; `predict_iter` with larger pieces."""
         _check_window(window)
+        windows = split_windows(rows, n_rows=min(window, self.largest_window))
+        yield from self.predict_prepared(windows, progress=progress)
+
+    def predict_prepared(
+        self,
+        windows: Iterable[Window],
+        *,
+        progress: Progress | None = None,
+        count_truncated: bool = False,
+    ) -> Generator[WindowPrediction, None, None]:
+        """Predict windows that the caller has cut, none longer than `largest_window`.
+
+        Args:
+            windows: consumed one ahead of what is yielded.
+            progress: told of each batch.
+            count_truncated: count the rows that are longer than max_length.
+        """
         progress = Silence() if progress is None else progress
         model = self._open()
-        windows = split_windows(rows, n_rows=min(window, self._largest_window(model)))
+        windows = iter(windows)
         current = next(windows, None)
-        encoded = None if current is None else model.encode(current)
+        encoded = None if current is None else model.encode(current, count_truncated)
         with ThreadPoolExecutor(1, thread_name_prefix="bertfast-tokenize") as tokenizing:
             while encoded is not None:
                 upcoming = next(windows, None)
                 future = None
                 if upcoming is not None:
-                    future = tokenizing.submit(model.encode, upcoming, num_threads=1)
+                    future = tokenizing.submit(
+                        model.encode, upcoming, count_truncated, num_threads=1
+                    )
                 values = model.run(encoded, progress)
-                yield WindowPrediction(encoded.first_row, values, len(encoded.ids))
+                yield WindowPrediction(
+                    encoded.first_row, values, len(encoded.ids), encoded.n_truncated
+                )
                 encoded = None if future is None else future.result()
 
     def close(self) -> None:
@@ -252,11 +292,6 @@ class Predictor:
                     token_budget=self._options.token_budget,
                 )
             return self._model
-
-    def _largest_window(self, model: LoadedModel) -> int:
-        if self.output != SEQUENCE_OUTPUT:
-            return DEFAULT_WINDOW * 1024
-        return max(1, _MAX_SEQUENCE_WINDOW_BYTES // (4 * self.max_length * model.width))
 
     def _forget_session(self) -> None:
         """Start anew in a forked child, whose copy of the session has lost its threads."""

@@ -42,12 +42,13 @@ class LineProgress:
             _LINE_INTERVAL_SECONDS if interval_seconds is None else interval_seconds
         )
         self._start = self._last_line = time.monotonic()
-        self._rows = 0
+        self._rows = self._tokens = 0
         self._total: int | None = None
 
     def advance(self, n_rows: int, n_tokens: int) -> None:
         """Count rows, and print a line if it is time."""
         self._rows += n_rows
+        self._tokens += n_tokens
         now = time.monotonic()
         if now - self._last_line >= self._interval_seconds:
             self._last_line = now
@@ -60,7 +61,8 @@ class LineProgress:
 
     def _line(self, seconds: float) -> str:
         rate = self._rows / max(seconds, 1e-9)
-        line = f"{self._rows:,} rows, {rate:,.0f} rows/s"
+        token_rate = self._tokens / max(seconds, 1e-9)
+        line = f"{self._rows:,} rows, {rate:,.0f} rows/s, {token_rate:,.0f} tokens/s"
         if self._total is None:
             return line
         left = max(self._total - self._rows, 0) / max(rate, 1e-9)
@@ -75,13 +77,15 @@ class BarProgress:
         self._bar = bar
         self._task = bar.add_task("predict", total=None, rate="")
         self._start = time.monotonic()
-        self._rows = 0
+        self._rows = self._tokens = 0
 
     def advance(self, n_rows: int, n_tokens: int) -> None:
         """Count rows; the bar redraws itself ten times a second."""
         self._rows += n_rows
-        rate = self._rows / max(time.monotonic() - self._start, 1e-9)
-        self._bar.update(self._task, completed=self._rows, rate=f"{rate:,.0f} rows/s")
+        self._tokens += n_tokens
+        seconds = max(time.monotonic() - self._start, 1e-9)
+        rate = f"{self._rows / seconds:,.0f} rows/s, {self._tokens / seconds:,.0f} tokens/s"
+        self._bar.update(self._task, completed=self._rows, rate=rate)
 
     def set_total(self, n_rows: int) -> None:
         """Note how many rows there will be."""

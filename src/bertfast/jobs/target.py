@@ -1,0 +1,131 @@
+"""Where the predictions go: a file, a folder of parts, or a stream."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from bertfast.errors import InputError
+from bertfast.jobs.formats import STANDARD_STREAM
+from bertfast.jobs.sources import Source
+from bertfast.jobs.work_folder import JOURNAL, PARTS_SUFFIX
+
+_REJECTS_SUFFIX = ".rejects.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The output.
+
+    Attributes:
+        name: as it was given.
+        kind: "file", "folder" (one file a part) or "stream" (standard output, pipe, device).
+        final: the file or folder itself, links followed.
+        given_rejects: the rejects' file, if another one than usual is wanted.
+    """
+
+    name: str
+    kind: Literal["file", "folder", "stream"]
+    final: Path
+    given_rejects: str | None = None
+
+    @classmethod
+    def at(cls, name: str, rejects: str | None = None) -> "Target":
+        """Tell which kind a path is: a folder exists as one, or ends in "/".
+
+        Raises:
+            InputError: it is a URL, the folder in which it lies does not exist, or it is a
+                folder and the rejects are wanted elsewhere.
+        """
+        if "://" in name:
+            raise InputError(f"{name} is a URL; write to a file and copy it (see docs/jobs.md)")
+        final = Path(name).resolve()
+        if name == STANDARD_STREAM or (final.exists() and not (final.is_file() or final.is_dir())):
+            return cls(name, "stream", final, rejects)
+        if not final.parent.is_dir():
+            raise InputError(f"{name}: the folder {final.parent} does not exist; create it first")
+        if final.is_dir() or name.endswith(os.sep):
+            if rejects is not None:
+                raise InputError("a folder of parts holds its own rejects; leave --rejects out")
+            return cls(name, "folder", final)
+        return cls(name, "file", final, rejects)
+
+    @property
+    def rejects(self) -> Path:
+        """The file of rejected rows, where the output is a file."""
+        if self.given_rejects is not None:
+            return Path(self.given_rejects).resolve()
+        return self.final.with_name(self.final.name + _REJECTS_SUFFIX)
+
+    @property
+    def rejects_name(self) -> str:
+        """The rejects' place, for people."""
+        if self.kind == "folder":
+            return f"{self.name.rstrip(os.sep)}/_rejects-*.jsonl"
+        return self.given_rejects or f"{self.name}{_REJECTS_SUFFIX}"
+
+    def check_inputs(self, inputs: list[str], sources: list[Source]) -> None:
+        """Raise InputError if the output is an input, or would be the next time."""
+        if self.kind == "stream":
+            return
+        for source in sources:
+            if source.path == STANDARD_STREAM:
+                continue
+            real = Path(os.path.realpath(source.path))
+            if real == self.final or (self.kind == "folder" and self.final in real.parents):
+                raise InputError(f"{self.name} is the input itself; write to another file")
+        for name in inputs:
+            folder = Path(name).resolve()
+            if folder.is_dir() and (folder == self.final or folder in self.final.parents):
+                raise InputError(
+                    f"{self.name} lies in the input folder {name} and would be read the next "
+                    f"time; write somewhere else"
+                )
+
+    @property
+    def work_folder(self) -> Path:
+        """The folder of parts and journal."""
+        if self.kind == "folder":
+            return self.final
+        return self.final.with_name(self.final.name + PARTS_SUFFIX)
+
+    def check_free(self, overwrite: bool) -> None:
+        """Raise InputError if the output is a file that stands there and is not to be replaced.
+
+        Beside the file of an interrupted job stands its journal; that one may go on.
+        """
+        if self.kind != "file" or overwrite or (self.work_folder / JOURNAL).exists():
+            return
+        if self.final.exists():
+            raise InputError(f"{self.name} exists; replace it with --overwrite")
+
+    @contextmanager
+    def stream(self) -> Iterator[BinaryIO]:
+        """Open a pipe, a device or standard output, which cannot be renamed into place."""
+        if self.name == STANDARD_STREAM:
+            with open(sys.stdout.fileno(), "wb", closefd=False) as stream:
+                yield stream
+            return
+        with self.final.open("wb") as stream:
+            yield stream
+
+    @contextmanager
+    def rejects_stream(self, wanted: bool) -> Iterator[BinaryIO]:
+        """Open the rejects' file of a stream.
+
+        Raises:
+            InputError: rejects are wanted, but there is no place for them.
+        """
+        if not wanted:
+            yield io.BytesIO()
+            return
+        if self.given_rejects is None:
+            raise InputError(
+                "rejected rows need a file when the output is a stream: --rejects FILE"
+            )
+        with Path(self.given_rejects).open("wb") as stream:
+            yield stream

@@ -1,0 +1,62 @@
+import pickle
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bertfast.distributed import PredictorFactory
+from bertfast.errors import BundleError, InputError
+from bertfast.runtime import Predictor
+from tests.runtime.probe_model import LABELS
+
+TEXTS = ["a b", "", "c d e f g", "h"]
+
+
+def test_factory_pickles_small_and_predicts_as_the_predictor(bundle: Path) -> None:
+    factory = PredictorFactory.create(bundle, fields=("label", "probability", "probabilities"))
+    factory.predict(TEXTS)
+    data = pickle.dumps(factory)
+    assert len(data) < 1000
+    found = pickle.loads(data).predict(TEXTS)
+    expected = Predictor(bundle, threads=1).predict(TEXTS)
+    assert np.array_equal(found["probabilities"], expected)
+    assert np.array_equal(found["probability"], expected.max(axis=1))
+    assert found["label"].tolist() == [LABELS[best] for best in expected.argmax(axis=1)]
+
+
+def test_factory_opens_one_model_a_process(bundle: Path) -> None:
+    first = PredictorFactory.create(bundle)
+    second = pickle.loads(pickle.dumps(first))
+    assert first._predictor() is second._predictor()
+    assert replace(first, max_length=5)._predictor() is not first._predictor()
+
+
+def test_factory_names_columns_and_takes_pairs(bundle: Path) -> None:
+    factory = PredictorFactory.create(bundle, fields=("label",), prefix="p_")
+    assert list(factory.predict(["a"], ["b"])) == ["p_label"] == list(factory.names)
+    assert factory.labels() == LABELS
+
+
+def test_factory_with_another_or_no_model_on_the_worker_raises(
+    bundle: Path, tmp_path: Path
+) -> None:
+    factory = PredictorFactory.create(bundle)
+    with pytest.raises(BundleError, match=r"no model at .*nowhere on this worker"):
+        replace(factory, bundle_path=str(tmp_path / "nowhere")).predict(["a"])
+    copy = shutil.copytree(bundle, tmp_path / "copy")
+    assert replace(factory, bundle_path=str(copy)).predict(["a"])
+    manifest = copy / "bertfast.json"
+    manifest.write_text(manifest.read_text() + " ")
+    with pytest.raises(BundleError, match="is another model than on the driver"):
+        replace(factory, bundle_path=str(copy), max_length=9).predict(["a"])
+
+
+def test_factory_wrong_options_raise_at_once(bundle: Path) -> None:
+    with pytest.raises(InputError, match="unknown field 'score'"):
+        PredictorFactory.create(bundle, fields=("score",))
+    with pytest.raises(InputError, match="max_length is an integer from 2 to 64"):
+        PredictorFactory.create(bundle, max_length=65)
+    with pytest.raises(BundleError):
+        PredictorFactory.create(bundle / "nowhere")
