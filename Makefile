@@ -25,7 +25,7 @@ DISTRIBUTED := .venv-distributed
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc)
 
-.PHONY: help demo test lint bench bench-tokenize instructions crash-test parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check clean
+.PHONY: help demo test lint bench bench-tokenize instructions crash-test soak parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench-tokenize: $(VENV)/.bench ## Speed of the tokenizer beside its rivals
 
 instructions: $(VENV)/.demo ## Instructions per byte of the tokenizer (needs valgrind)
 	@$(BIN)/python benchmarks/instructions.py
+
+soak: $(VENV)/.demo ## Memory of the tokenizer over 100 million texts
+	@$(BIN)/python benchmarks/soak_tokenizer.py
 
 parity: $(VENV)/.test ## Every parity check of the core in full (slow); counts go to build/parity.json
 	@mkdir -p build
