@@ -1,7 +1,9 @@
 """Runs the `bertfast` command as a user would: in a process of its own."""
 
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 COMMAND = (sys.executable, "-m", "bertfast")
@@ -23,12 +25,16 @@ def run(
 
 
 def start(*arguments: str | Path, stderr: int = subprocess.PIPE) -> "subprocess.Popen[bytes]":
-    """Start the command with pipes to it."""
+    """Start the command with pipes to it, as from a terminal.
+
+    A shell that runs the tests in the background has SIGINT ignored, and children inherit that.
+    """
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -369,12 +369,32 @@ def test_reader_goes_on_from_any_row_as_if_it_had_never_stopped(
     file_format: str, lines: list[bytes], data: st.DataObject
 ) -> None:
     content = b"first" + b"\n".join(lines)
-    first = reader(file_format, content)
-    rows, places = [], [(0, 0)]
-    for row in first.rows():
-        rows.append(row)
-        places.append((first.line, first.offset))
+    rows, places = rows_and_places(file_format, content)
     stop = data.draw(st.integers(0, len(rows)))
-    second = reader(file_format, content)
-    second.start_at(*places[stop])
-    assert list(second.rows()) == rows[stop:]
+    assert rows_from(file_format, content, places[stop]) == rows[stop:]
+
+
+def test_csv_reader_goes_on_behind_a_quote_that_is_never_closed() -> None:
+    content = b'a\n"\nb'
+    rows, places = rows_and_places("csv", content)
+    assert [row.line for row in rows] == [1, 2, 3]
+    for stop, place in enumerate(places):
+        assert rows_from("csv", content, place) == rows[stop:]
+
+
+def rows_and_places(
+    file_format: str, content: bytes
+) -> tuple[list[Record | Reject], list[tuple[int, int]]]:
+    """Read all rows; also return where the reader stands before the first and after each."""
+    whole = reader(file_format, content)
+    rows, places = [], [(0, 0)]
+    for row in whole.rows():
+        rows.append(row)
+        places.append((whole.line, whole.offset))
+    return rows, places
+
+
+def rows_from(file_format: str, content: bytes, place: tuple[int, int]) -> list[Record | Reject]:
+    rest = reader(file_format, content)
+    rest.start_at(*place)
+    return list(rest.rows())

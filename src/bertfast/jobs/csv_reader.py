@@ -35,8 +35,9 @@ class CsvReader(TableReader):
             except StopIteration:
                 return
             except (csv.Error, _LongLineError) as error:
-                yield first, Reject(first, _fault(error))
+                # Before the row is handed out: a job notes where the reader stands after it.
                 self._give_back(taken, again)
+                yield first, Reject(first, _fault(error))
                 reader = csv.reader(self._feed(taken, again), strict=True)
                 continue
             if record:
