@@ -29,4 +29,7 @@ export LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=lib
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export PYTHONMALLOC=malloc BERTFAST_SHARED_DATA=${BERTFAST_SHARED_DATA:-$root/../shared/data}
 cd "$work/source"
-"$work/venv/bin/python" -m pytest -q -n auto tests/tokenizer tests/parity "$@"
+# GCC's AddressSanitizer does not hold its allocator's locks over a fork: a child that is forked
+# while another thread allocates may hang in it.
+"$work/venv/bin/python" -m pytest -q -n auto tests/tokenizer tests/parity \
+  --deselect tests/tokenizer/test_sharing.py::test_child_forked_while_others_encode_works "$@"
