@@ -171,7 +171,7 @@ def test_a_stream_that_skips_is_the_rest_of_the_one_that_does_not(
 def test_small_shuffle_buffers_are_resumed_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "_SHUFFLE_BUFFER", 5)
+    monkeypatch.setattr(records, "SHUFFLE_BUFFER", 5)
     path = write(tmp_path / "train.tf_record", 20)
     whole = read(path, 15, is_training=True)
     assert equal(read(path, 8, is_training=True, skip_batches=7), whole[7:])

@@ -5,6 +5,9 @@
 //         --key, hash, prefetch (64 chunks)--> slots --hit--> ids
 //                                                    --miss--> TextEncoder, remembered
 //
+// Words of one character leave the text while it is transcoded, their ids at once, and
+// come back where their mark stands.
+//
 // Rows lie one behind the other in the window, a space between them, so that a short
 // text costs no more a byte than a long one.
 #ifndef BERTFAST_BATCH_ENCODER_H_

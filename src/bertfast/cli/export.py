@@ -9,16 +9,10 @@ from typing import Any, Literal
 import click
 
 from bertfast.cli.flags import require_tensorflow
+from bertfast.cli.task_options import read_labels
 
 _MEGABYTE = 1_000_000
 _DEFAULT_GATE_INPUTS = 1000  # equals bertfast.onnx.gate.DEFAULT_INPUTS, which is slow to import
-
-
-def _labels(
-    context: click.Context, parameter: click.Parameter, value: str | None
-) -> list[str] | None:
-    """Split "a, b,c" into its labels."""
-    return None if value is None else [label.strip() for label in value.split(",")]
 
 
 @click.command()
@@ -47,7 +41,7 @@ def _labels(
 )
 @click.option(
     "--labels",
-    callback=_labels,
+    callback=read_labels,
     metavar="A,B,...",
     help="A classifier's labels in order [from config.json, else LABEL_0, LABEL_1, ...].",
 )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import click
 
 from bertfast.bundle import Bundle
+from bertfast.cli.task_options import parse_column, read_column
 from bertfast.errors import InputError
 from bertfast.jobs import Column, JobOptions, JobSummary, plan_job
 from bertfast.jobs.fields import FIELDS, check_fields, output_for
@@ -21,23 +22,14 @@ from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET
 from bertfast.runtime.progress import Silence, duration, show_progress
 
 
-def _column(context: click.Context, parameter: click.Parameter, value: str | None) -> Column | None:
-    """Read a column: digits are a number from 0, anything else is a name."""
-    return None if value is None else _parsed_column(value)
-
-
 def _columns(context: click.Context, parameter: click.Parameter, value: str) -> tuple[Column, ...]:
     """Split "id,2" into its columns."""
-    return tuple(_parsed_column(column.strip()) for column in value.split(",") if column.strip())
+    return tuple(parse_column(column.strip()) for column in value.split(",") if column.strip())
 
 
 def _fields(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
     """Split "label,probability" into its fields."""
     return check_fields([name.strip() for name in value.split(",") if name.strip()])
-
-
-def _parsed_column(value: str) -> Column:
-    return int(value) if value.isascii() and value.isdigit() else value
 
 
 @click.command()
@@ -68,12 +60,12 @@ def _parsed_column(value: str) -> Column:
 )
 @click.option(
     "--text-column",
-    callback=_column,
+    callback=read_column,
     metavar="C",
     help='Column of the texts, a name or a number from 0 [default: 0; "text" in JSON lines].',
 )
 @click.option(
-    "--pair-column", callback=_column, metavar="C", help="Column of the second texts [none]."
+    "--pair-column", callback=read_column, metavar="C", help="Column of the second texts [none]."
 )
 @click.option(
     "--header/--no-header",

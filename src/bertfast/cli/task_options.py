@@ -12,9 +12,12 @@ def read_column(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | int | None:
     """Read a column: digits are a number from 0, anything else is a name."""
-    if value is not None and value.isascii() and value.isdigit():
-        return int(value)
-    return value
+    return None if value is None else parse_column(value)
+
+
+def parse_column(value: str) -> str | int:
+    """Return a number for digits, else the name itself."""
+    return int(value) if value.isascii() and value.isdigit() else value
 
 
 def read_labels(

@@ -68,6 +68,7 @@ def write_instance_to_example_files(
             writers[index % len(writers)].write(serialize(features))
             if (index + 1) % _ADVANCED_AT_ONCE == 0:
                 bar.advance(_ADVANCED_AT_ONCE, 0)
+        bar.advance(len(instances) % _ADVANCED_AT_ONCE, 0)
 
 
 def _features(

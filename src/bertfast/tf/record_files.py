@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,6 +21,7 @@ from bertfast.errors import InputError
 from bertfast.files import check_outputs, is_remote
 
 Dataset: TypeAlias = Any
+Paths: TypeAlias = str | PathLike[str] | Sequence[str | PathLike[str]]
 RecordWriter: TypeAlias = Any
 FeatureSpec: TypeAlias = Mapping[str, Any]
 
@@ -84,6 +86,11 @@ def _flush_to_disk(path: str) -> None:
 
 def _reason(error: Any) -> str:
     return _AROUND_A_REASON.sub("", str(error.message)).strip()
+
+
+def path_list(paths: Paths) -> list[str]:
+    """Return one path or several as a list."""
+    return [fspath(paths)] if isinstance(paths, str | PathLike) else [fspath(p) for p in paths]
 
 
 def int_feature(values: Sequence[int]) -> Any:

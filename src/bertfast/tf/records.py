@@ -16,21 +16,21 @@ from bertfast.glue.features import FeatureBatch, convert_examples
 from bertfast.runtime.progress import Silence, show_progress
 from bertfast.tf.record_files import (
     Dataset,
+    Paths,
     check_records,
     count_records,
     int_feature,
     open_records,
+    path_list,
     read_batches,
     serialize,
 )
 from bertfast.tokenizer import Tokenizer
 
-Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
-
 # Examples that are tokenized at once: enough for every thread, and a few MB of features.
 _WRITTEN_AT_ONCE = 2048
 # The records of most tasks at once; about 1 kB each at 128 tokens.
-_SHUFFLE_BUFFER = 50_000
+SHUFFLE_BUFFER = 50_000
 
 
 def write_examples(
@@ -130,7 +130,7 @@ def input_pipeline(
     Raises:
         InputError: a file cannot be read, is empty or damaged, or was written with another length.
     """
-    files = [fspath(paths)] if isinstance(paths, str | PathLike) else [fspath(p) for p in paths]
+    files = path_list(paths)
     lengths = dict.fromkeys(("input_ids", "input_mask", "segment_ids"), max_seq_length)
     check_records(files, {**lengths, "label_ids": 1})
     spec: dict[str, Any] = {
@@ -143,7 +143,7 @@ def input_pipeline(
         files,
         spec,
         batch_size,
-        shuffle_buffer=_SHUFFLE_BUFFER if is_training else None,
+        shuffle_buffer=SHUFFLE_BUFFER if is_training else None,
         drop_remainder=drop_remainder,
         seed=seed,
         skip_batches=skip_batches,

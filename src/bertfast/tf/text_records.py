@@ -19,19 +19,19 @@ from bertfast.runtime.progress import Silence, show_progress
 from bertfast.tf.graph_tokenizer import GraphTokenizer
 from bertfast.tf.record_files import (
     Dataset,
+    Paths,
     check_records,
     count_records,
     int_feature,
     open_records,
+    path_list,
     read_batches,
     serialize,
 )
-
-Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
+from bertfast.tf.records import SHUFFLE_BUFFER  # the order is that of features
 
 _TEXTS = ("text_a", "text_b")
 _WRITTEN_AT_ONCE = 2048
-_SHUFFLE_BUFFER = 50_000  # as bertfast.tf.records, whose order this must have
 
 
 def write_texts(
@@ -117,7 +117,7 @@ def text_pipeline(
         InputError: a file cannot be read, is empty or damaged, or holds other features.
     """
     check_max_length(max_seq_length, pair=True, special=True)
-    files = [fspath(paths)] if isinstance(paths, str | PathLike) else [fspath(p) for p in paths]
+    files = path_list(paths)
     check_records(files, dict.fromkeys((*_TEXTS, "label_ids", "is_real_example"), 1))
     spec: dict[str, Any] = {name: tf.io.FixedLenFeature([], tf.string) for name in _TEXTS}
     spec["label_ids"] = spec["is_real_example"] = tf.io.FixedLenFeature([], tf.int64)
@@ -125,7 +125,7 @@ def text_pipeline(
         files,
         spec,
         batch_size,
-        shuffle_buffer=_SHUFFLE_BUFFER if is_training else None,
+        shuffle_buffer=SHUFFLE_BUFFER if is_training else None,
         drop_remainder=drop_remainder,
         seed=seed,
         skip_batches=skip_batches,
