@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bertfast.benchmark.predict.embedder import FloatArray
 
@@ -58,7 +59,8 @@ def compare(given: FloatArray, expected: FloatArray, precision: str) -> Agreemen
     return Agreement(mean, worst, n_different, problem)
 
 
-def _cosines(given: np.ndarray, expected: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _cosines(given: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
     norms = np.linalg.norm(given, axis=1) * np.linalg.norm(expected, axis=1)
+    cosines: NDArray[np.float64] = (given * expected).sum(axis=1) / np.maximum(norms, 1e-30)
     # A row that is no number agrees with nothing.
-    return np.nan_to_num((given * expected).sum(axis=1) / np.maximum(norms, 1e-30), nan=-1.0)
+    return np.where(np.isfinite(cosines), cosines, -1.0)

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from bertfast.errors import InputError
 from bertfast.runtime.predictor import Predictor
 
 INT8 = "int8"
+OUTPUT = "mean_embedding"
 ON_ONNXRUNTIME = "onnxruntime"
 
 
@@ -82,8 +82,9 @@ class _Ours:
         if self._predictor is None or batch != self._batch:
             if self._predictor is not None:
                 self._predictor.close()
-            make = partial(Predictor, self._bundle, threads=self._threads, output="mean_embedding")
             # No budget is the Predictor's own choice.
             budget = {"token_budget": batch} if batch else {}
-            self._predictor, self._batch = make(**budget, **self._options), batch
+            options: dict[str, Any] = {"threads": self._threads, "output": OUTPUT, **budget}
+            self._predictor = Predictor(self._bundle, **options, **self._options)
+            self._batch = batch
         return self._predictor
