@@ -29,13 +29,13 @@ def generate_texts(n_texts: int, tokenizer: Tokenizer) -> list[str]:
     random = Random(6)
     paragraphs = generated.english(_BYTES_PER_TEXT * (n_texts + 50))
     sentences = [part for text in paragraphs for part in _SENTENCE_END.split(text)]
-    texts: list[str] = []
+    texts: dict[str, None] = {}
     start = 0
     while len(texts) < n_texts:
         text, start = _take(sentences, start, _draw_words(random))
         if MIN_TOKENS <= count_tokens(tokenizer, [text])[0] <= MAX_TOKENS:
-            texts.append(text)
-    return texts
+            texts[text] = None
+    return list(texts)
 
 
 def _draw_words(random: Random) -> int:
