@@ -47,7 +47,7 @@ def prepare(setup: Setup) -> None:
         if (setup.files.source / name).is_file():
             shutil.copyfile(setup.files.source / name, folder / name)
     shutil.copyfile(setup.files.tokenizer, folder / "tokenizer.json")
-    _state_max_length(folder / "tokenizer_config.json", setup.files.max_length)
+    _complete(folder / "tokenizer_config.json", setup.files.max_length)
     sequence = setup.files.cache / "sequence-bundle"
     export_sequence_bundle(setup.files.source, sequence)
     onnx = import_module("onnx")
@@ -59,9 +59,10 @@ def _folder(setup: Setup) -> Path:
     return setup.files.cache / "fastembed"
 
 
-def _state_max_length(path: Path, max_length: int) -> None:
+def _complete(path: Path, max_length: int) -> None:
+    """State in tokenizer_config.json what fastembed looks for there."""
     values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    values["model_max_length"] = max_length
+    values = {"pad_token": "[PAD]", **values, "model_max_length": max_length}
     path.write_text(json.dumps(values), encoding="utf-8")
 
 
