@@ -44,6 +44,7 @@ def report(folder: Path) -> dict[str, Any]:
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bertfast.benchmark.predict.peers.PEERS", {peer.name: peer for peer in peers})
+        patch.setattr("bertfast.benchmark.predict.extras.usable_cpus", lambda: 2)
         path = folder.parent / "out.json"
         result = run(folder, "--json", path, "--stream", "20")
     assert result.exit_code == 0, result.output
@@ -112,7 +113,8 @@ def test_json_describes_texts_and_work(report: dict[str, Any]) -> None:
 def test_stream_and_threads_are_compared(report: dict[str, Any]) -> None:
     cases = {case["name"]: case for case in report["models"][0]["cases"]}
     assert cases["stream, windows of 4,096"]["ratio"] > 0
-    assert cases["2 threads"]["ratio"] or cases["2 threads"]["note"] == "one CPU"
+    assert (cases["2 threads"]["baseline"], cases["2 threads"]["note"]) == ("1 thread", "")
+    assert cases["2 threads"]["ratio"] > 0
 
 
 def test_input_file_and_plot(folder: Path, tmp_path: Path) -> None:

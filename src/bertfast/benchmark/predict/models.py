@@ -106,7 +106,9 @@ def _find(given: str | None, cache: Path, on_step: OnStep) -> Path:
 
 
 def _name(given: str | None, path: Path) -> str:
-    return "all-MiniLM-L6-v2" if given is None else path.name
+    if given is None:
+        return "all-MiniLM-L6-v2"
+    return path.parent.name if path.name == "model" else path.name
 
 
 def _model_cache(cache: Path, path: Path) -> Path:

@@ -99,8 +99,9 @@ def _hugging_face_name(name: str) -> str:
 def _settings(config: BertConfig) -> Mapping[str, object]:
     """Return the JSON files of the folder, by name."""
     modules = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
-    # "gelu" is erf-gelu in these files.
+    # "gelu" is erf-gelu in these files; CTranslate2's converter asks for the positions' type.
     values = config.to_dict() | {"hidden_act": "gelu", "model_type": "bert"}
+    values |= {"position_embedding_type": "absolute"}
     return {
         "config.json": values | {"architectures": ["BertModel"], "pad_token_id": 0},
         "tokenizer_config.json": {

@@ -21,13 +21,7 @@ def load(setup: Setup) -> Embedder:
     """`Predictor`: batches are token budgets. `variant` is "fp32 onnxruntime" or the like."""
     precision, _, engine = setup.variant.partition(" ")
     ours = _Ours(setup, precision, engine)
-    native = "engine" in _parameters() and engine != ON_ONNXRUNTIME
-    return Embedder(
-        embed=ours.embed,
-        # The native engine packs rows without padding.
-        count_places=_count_tokens if native else count_places(by_tokens),
-        stream=ours.stream,
-    )
+    return Embedder(embed=ours.embed, count_places=ours.count_places, stream=ours.stream)
 
 
 def has_engines() -> bool:
@@ -42,10 +36,6 @@ def quantizes_at_load() -> bool:
 
 def _parameters() -> frozenset[str]:
     return frozenset(inspect.signature(Predictor).parameters)
-
-
-def _count_tokens(lengths: NDArray[np.int64], batch: int) -> int:
-    return int(lengths.sum())
 
 
 class _Ours:
@@ -77,6 +67,12 @@ class _Ours:
             iter(texts), window=window
         )
         return np.stack(list(vectors))
+
+    def count_places(self, lengths: NDArray[np.int64], batch: int) -> int:
+        predictor = self._open(batch)
+        if getattr(predictor, "engine", ON_ONNXRUNTIME) != ON_ONNXRUNTIME:
+            return int(lengths.sum())  # our own engine packs rows without padding
+        return count_places(by_tokens)(lengths, predictor.token_budget)
 
     def _open(self, batch: int) -> Predictor:
         if self._predictor is None or batch != self._batch:
