@@ -33,7 +33,8 @@ PEAK_ROOM_MB = 100
 MAX_SLOPE_KB = 1.0
 LONGEST_WORDS = 100
 MOST_TEXTS = 24
-WORDS_OF_A_BATCH = 160
+MEAN_WORDS = 12
+WORDS_OF_A_BATCH = 60
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,11 @@ def slope(places: Sequence[int], values: Sequence[float]) -> float:
 
 
 def batches(n_batches: int) -> Iterator[list[str]]:
-    """Yield lists of 1 to 24 texts of 1 to 100 words, long ones in short lists."""
+    """Yield lists of 1 to 24 texts of 1 to 100 words, mostly short; long ones in short lists."""
     chance = random.Random(0)
     words = [f"{syllable}{number}" for syllable in ("ka", "mo", "tri") for number in range(500)]
     for _ in range(n_batches):
-        longest = chance.randint(1, LONGEST_WORDS)
+        longest = min(LONGEST_WORDS, 1 + int(chance.expovariate(1 / MEAN_WORDS)))
         most = max(1, min(MOST_TEXTS, WORDS_OF_A_BATCH // longest))
         yield [
             " ".join(chance.choices(words, k=chance.randint(1, longest)))
