@@ -25,7 +25,7 @@ DISTRIBUTED := .venv-distributed
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc)
 
-.PHONY: help demo test lint bench bench-tokenize instructions crash-test soak parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check clean
+.PHONY: help demo test lint bench bench-tokenize bench-predict instructions crash-test soak soak-predict parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,11 +51,21 @@ bench: $(VENV)/.demo ## Speed of prediction over a file, and time and memory on 
 bench-tokenize: $(VENV)/.bench ## Speed of the tokenizer beside its rivals
 	@$(BIN)/bertfast benchmark tokenize
 
+# Both models, the stream and two threads: over an hour on one core. Rivals that are not
+# installed are named with the command that installs them.
+bench-predict: $(VENV)/.bench ## Speed of prediction beside other runtimes, MiniLM and BERT-base (slow)
+	@mkdir -p build
+	@$(BIN)/bertfast benchmark predict --stream 12288 --json build/predict-minilm.json --plot build/predict-minilm.png
+	@$(BIN)/bertfast benchmark predict --model random-base --json build/predict-base.json --plot build/predict-base.png
+
 instructions: $(VENV)/.demo ## Instructions per byte of the tokenizer (needs valgrind)
 	@$(BIN)/python benchmarks/instructions.py
 
 soak: $(VENV)/.demo ## Memory of the tokenizer over 100 million texts
 	@$(BIN)/python benchmarks/soak_tokenizer.py
+
+soak-predict: $(VENV)/.demo ## Memory of a Predictor over 100,000 batches of varied shapes
+	@$(BIN)/python benchmarks/soak_predictor.py
 
 parity: $(VENV)/.test ## Every parity check of the core in full (slow); counts go to build/parity.json
 	@mkdir -p build
