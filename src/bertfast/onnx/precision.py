@@ -124,8 +124,8 @@ def _to_int8(
     smoothing = smoothing_factors(variables, input_ranges(config, variables, ids))
     cosines = layer_cosines(config, variables, smoothing, ids)
     by_cost = sorted(range(len(cosines)), key=cosines.__getitem__)
-    limits = conversion.limits("int8")
-    for n_float32 in range(len(cosines) // _FLOAT32_SHARE + 1):
+    most_float32 = len(cosines) // _FLOAT32_SHARE
+    for n_float32 in range(most_float32 + 1):
         plan = QuantizationPlan(
             float32_layers=tuple(sorted(by_cost[:n_float32])),
             word_embeddings=conversion.word_embeddings,
@@ -133,14 +133,20 @@ def _to_int8(
         )
         graph = QuantizedGraph(config, variables, plan)
         measured = _measure(model, float32_model, graph, conversion, batches, gpu=False)
-        miss = find_miss(measured, limits)
+        miss = find_miss(measured, conversion.limits("int8"))
         if miss is None:
-            return measured | {"quantization": _describe(plan, cosines)}
-    hint = (
-        f", with {n_float32} of {len(cosines)} layers in float32 (layer {by_cost[0]} costs most: "
-        f"alone in int8 it leaves a cosine of {cosines[by_cost[0]]:.4f})"
+            break
+        if n_float32 == most_float32:
+            raise refuse("int8", miss, _worst_layer(cosines, n_float32))
+    return measured | {"quantization": _describe(plan, cosines)}
+
+
+def _worst_layer(cosines: Sequence[float], n_float32: int) -> str:
+    worst = min(range(len(cosines)), key=cosines.__getitem__)
+    return (
+        f", with {n_float32} of {len(cosines)} layers in float32 (layer {worst} costs most: "
+        f"alone in int8 it leaves a cosine of {cosines[worst]:.4f})"
     )
-    raise refuse("int8", miss, hint)
 
 
 def _measure(
