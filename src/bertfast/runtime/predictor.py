@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bertfast.errors import InputError
+from bertfast.errors import DeviceError, InputError
 from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET, check_token_budget
 from bertfast.runtime.loaded import SEQUENCE_OUTPUT, FloatArray, LoadedModel, Values
 from bertfast.runtime.overflow import Overflow, SlidingModel, WindowModel, choose_stride
@@ -372,8 +372,13 @@ def _check_window(window: int) -> None:
 
 
 def _check_against(bundle: "Bundle", options: _Options) -> None:
-    """Raise InputError if the model cannot do what the options ask."""
+    """Raise InputError or DeviceError if the model cannot do what the options ask."""
     manifest = bundle.manifest
+    if manifest.precision == "fp16" and options.device == "cpu":
+        raise DeviceError(
+            f"{bundle.path} is in fp16, which is for GPUs; pass device='cuda', or export it with "
+            f"--precision fp32 or int8 for CPUs"
+        )
     if options.output is not None and options.output not in manifest.outputs:
         raise InputError(
             f"{bundle.path} has no output {options.output!r}; it has {', '.join(manifest.outputs)}"
