@@ -75,3 +75,14 @@ def test_fp16_on_the_cpu_is_refused(tmp_path: Path) -> None:
     edit_json(path / "bertfast.json", precision="fp16")
     with pytest.raises(DeviceError, match=r"is in fp16, which is for GPUs; pass device='cuda'"):
         Predictor(path)
+
+
+def test_int8_on_a_gpu_is_refused_and_not_run_on_the_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_probe_bundle(tmp_path / "bundle")
+    edit_json(path / "bertfast.json", precision="int8")
+    names = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: names)
+    with pytest.raises(DeviceError, match=r"is in int8, .* --precision fp16 for device 'cuda'"):
+        Predictor(path, device="cuda")

@@ -379,6 +379,11 @@ def _check_against(bundle: "Bundle", options: _Options) -> None:
             f"{bundle.path} is in fp16, which is for GPUs; pass device='cuda', or export it with "
             f"--precision fp32 or int8 for CPUs"
         )
+    if manifest.precision == "int8" and options.device != "cpu":
+        raise DeviceError(
+            f"{bundle.path} is in int8, whose operators ONNX Runtime has for CPUs only; export it "
+            f"with --precision fp16 for device {options.device!r}"
+        )
     if options.output is not None and options.output not in manifest.outputs:
         raise InputError(
             f"{bundle.path} has no output {options.output!r}; it has {', '.join(manifest.outputs)}"
