@@ -6,8 +6,8 @@ Needs nothing from the network: without --bundle, models of the sizes of MiniLM-
 with random weights are built in fp16. Rows of random ids have lengths as sentences have (7 to
 192 tokens); they are sorted and batched by token budget, once for all engines, and each engine is
 shown at its best budget. The vectors are compared before any time is shown. PyTorch is compared
-if it is installed with CUDA. Unmeasured so far: it was written without
-a GPU. Exits with 1, saying what is missing, where there is none.
+if it is installed with CUDA. Exits with 1, saying what is missing, where there is no GPU.
+Unmeasured so far: it was written without one.
 """
 
 import argparse
