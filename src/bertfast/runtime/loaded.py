@@ -80,7 +80,12 @@ class LoadedModel:
             DeviceError: the device cannot be used.
         """
         tokenizer = Tokenizer(bundle.vocab_path, do_lower_case=bundle.manifest.do_lower_case)
-        session = open_session(bundle.model_path, device=device, threads=threads)
+        session = open_session(
+            bundle.model_path,
+            device=device,
+            threads=threads,
+            max_width=bundle.manifest.config.max_position_embeddings,
+        )
         return cls(
             name=str(bundle.path),
             tokenizer=tokenizer,
