@@ -185,9 +185,7 @@ class Job:
             ReadAhead(cutter.windows()) as ahead,
             WriteBehind(write) as behind,
             closing(
-                self._plan.predictor.predict_prepared(
-                    windows(), progress=self._progress, count_truncated=True
-                )
+                self._plan.predictor.predict_prepared(windows(), progress=self._progress)
             ) as predictions,
         ):
             for prediction in predictions:

@@ -33,7 +33,7 @@ class EncodedWindow:
         first_row: number of its first row.
         ids: int32 [tokens].
         offsets: int64 [rows + 1].
-        n_truncated: rows that were longer, where they were counted; else 0.
+        n_truncated: rows that were longer than max_length.
     """
 
     first_row: int
@@ -92,34 +92,16 @@ class LoadedModel:
             token_budget=token_budget,
         )
 
-    def encode(
-        self, window: Window, count_truncated: bool = False, *, num_threads: int | None = None
-    ) -> EncodedWindow:
+    def encode(self, window: Window, *, num_threads: int | None = None) -> EncodedWindow:
         """Tokenize a window."""
-        ids, offsets = self.tokenizer.encode_ragged(
-            window.texts, window.pairs, max_length=self.max_length, num_threads=num_threads
+        ids, offsets, truncated = self.tokenizer.encode_ragged(
+            window.texts,
+            window.pairs,
+            max_length=self.max_length,
+            num_threads=num_threads,
+            return_truncated=True,
         )
-        n_truncated = self._count_truncated(window, offsets) if count_truncated else 0
-        return EncodedWindow(window.first_row, ids, offsets, n_truncated)
-
-    def _count_truncated(self, window: Window, offsets: NDArray[np.int64]) -> int:
-        """Count the rows that become longer when there is room for one more token.
-
-        Only rows that fill the room are tokenized again. A pair can be truncated to one token
-        less than there is room for: no second [SEP] follows a second text that has gone.
-        """
-        lengths = np.diff(offsets)
-        room = 0 if window.pairs is None else 1
-        full = np.flatnonzero(lengths >= self.max_length - room)
-        if not len(full):
-            return 0
-        _, longer = self.tokenizer.encode_ragged(
-            [window.texts[row] for row in full],
-            None if window.pairs is None else [window.pairs[row] for row in full],
-            max_length=self.max_length + 1,
-            num_threads=1,
-        )
-        return int((np.diff(longer) > lengths[full]).sum())
+        return EncodedWindow(window.first_row, ids, offsets, int(truncated.sum()))
 
     def run(self, encoded: EncodedWindow, progress: Progress) -> Values:
         """Predict a window, batch by batch, and return the values in row order."""

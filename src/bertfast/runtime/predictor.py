@@ -35,7 +35,7 @@ class WindowPrediction:
         first_row: number of the first row, from 0.
         values: float32 [rows, width]; for sequence_output a list of [tokens, width].
         n_tokens: tokens of the rows, special ones included and padding not.
-        n_truncated: rows that were longer than max_length, where they were counted; else 0.
+        n_truncated: rows that were longer than max_length.
     """
 
     first_row: int
@@ -232,28 +232,24 @@ class Predictor:
         windows: Iterable[Window],
         *,
         progress: Progress | None = None,
-        count_truncated: bool = False,
     ) -> Generator[WindowPrediction, None, None]:
         """Predict windows that the caller has cut, none longer than `largest_window`.
 
         Args:
             windows: consumed one ahead of what is yielded.
             progress: told of each batch.
-            count_truncated: count the rows that are longer than max_length.
         """
         progress = Silence() if progress is None else progress
         model = self._open()
         windows = iter(windows)
         current = next(windows, None)
-        encoded = None if current is None else model.encode(current, count_truncated)
+        encoded = None if current is None else model.encode(current)
         with ThreadPoolExecutor(1, thread_name_prefix="bertfast-tokenize") as tokenizing:
             while encoded is not None:
                 upcoming = next(windows, None)
                 future = None
                 if upcoming is not None:
-                    future = tokenizing.submit(
-                        model.encode, upcoming, count_truncated, num_threads=1
-                    )
+                    future = tokenizing.submit(model.encode, upcoming, num_threads=1)
                 values = model.run(encoded, progress)
                 yield WindowPrediction(
                     encoded.first_row, values, len(encoded.ids), encoded.n_truncated
