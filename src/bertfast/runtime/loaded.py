@@ -12,6 +12,7 @@ from bertfast.runtime.batching import plan_batches
 from bertfast.runtime.feeds import batch_feeds
 from bertfast.runtime.progress import Progress
 from bertfast.runtime.session import Session, first_line, open_session
+from bertfast.runtime.stop import Stop
 from bertfast.runtime.windows import Window
 from bertfast.tokenizer import Tokenizer
 
@@ -103,27 +104,37 @@ class LoadedModel:
         )
         return EncodedWindow(window.first_row, ids, offsets, int(truncated.sum()))
 
-    def run(self, encoded: EncodedWindow, progress: Progress) -> Values:
-        """Predict a window, batch by batch, and return the values in row order."""
+    def run(self, encoded: EncodedWindow, progress: Progress, stop: Stop | None = None) -> Values:
+        """Predict a window, batch by batch, and return the values in row order.
+
+        Raises:
+            StoppedError: `stop` was set.
+            BundleError: the model failed, or `stop` was set while it ran.
+        """
         lengths = np.diff(encoded.offsets)
         batches = plan_batches(lengths, token_budget=self.token_budget)
         if self.output == SEQUENCE_OUTPUT:
             ragged: list[FloatArray] = [np.empty((0, self.width), np.float32)] * len(lengths)
             for rows in batches:
-                for row, vectors in zip(rows, self._run_batch(encoded, rows), strict=True):
+                for row, vectors in zip(rows, self._run_batch(encoded, rows, stop), strict=True):
                     ragged[row] = vectors[: lengths[row]].astype(np.float32)
                 progress.advance(len(rows), int(lengths[rows].sum()))
             return ragged
         values = np.empty((len(lengths), self.width), np.float32)
         for rows in batches:
-            values[rows] = self._run_batch(encoded, rows)
+            values[rows] = self._run_batch(encoded, rows, stop)
             progress.advance(len(rows), int(lengths[rows].sum()))
         return values
 
-    def _run_batch(self, encoded: EncodedWindow, rows: NDArray[np.int64]) -> FloatArray:
+    def _run_batch(
+        self, encoded: EncodedWindow, rows: NDArray[np.int64], stop: Stop | None
+    ) -> FloatArray:
+        if stop is not None:
+            stop.check()
         feeds = batch_feeds(encoded.ids, encoded.offsets, rows, sep_id=self.sep_id)
+        run_options = () if stop is None else (stop.run_options,)
         try:
-            return self.session.run([self.output], feeds)[0]
+            return self.session.run([self.output], feeds, *run_options)[0]
         except Exception as error:  # onnxruntime's own errors have no base class but Exception
             raise BundleError(
                 f"{self.name}: the model failed on a batch of {list(feeds['input_ids'].shape)} "

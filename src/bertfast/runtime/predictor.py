@@ -18,6 +18,7 @@ from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET, check_token_budget
 from bertfast.runtime.loaded import SEQUENCE_OUTPUT, FloatArray, LoadedModel, Values
 from bertfast.runtime.progress import Progress, Silence, show_progress
 from bertfast.runtime.session import check_device, check_threads
+from bertfast.runtime.stop import Stop
 from bertfast.runtime.windows import DEFAULT_WINDOW, Row, Text, Window, as_rows, split_windows
 
 if TYPE_CHECKING:
@@ -232,12 +233,14 @@ class Predictor:
         windows: Iterable[Window],
         *,
         progress: Progress | None = None,
+        stop: Stop | None = None,
     ) -> Generator[WindowPrediction, None, None]:
         """Predict windows that the caller has cut, none longer than `largest_window`.
 
         Args:
             windows: consumed one ahead of what is yielded.
             progress: told of each batch.
+            stop: ends the prediction when another thread sets it, with an error.
         """
         progress = Silence() if progress is None else progress
         model = self._open()
@@ -250,7 +253,7 @@ class Predictor:
                 future = None
                 if upcoming is not None:
                     future = tokenizing.submit(model.encode, upcoming, num_threads=1)
-                values = model.run(encoded, progress)
+                values = model.run(encoded, progress, stop)
                 yield WindowPrediction(
                     encoded.first_row, values, len(encoded.ids), encoded.n_truncated
                 )

@@ -23,9 +23,12 @@ class Session(Protocol):
     """The part of `onnxruntime.InferenceSession` that we use."""
 
     def run(
-        self, output_names: Sequence[str], input_feed: "dict[str, NDArray[np.int32]]"
+        self,
+        output_names: Sequence[str],
+        input_feed: "dict[str, NDArray[np.int32]]",
+        run_options: Any = None,
     ) -> "list[NDArray[np.float32]]":
-        """Return the named outputs."""
+        """Return the named outputs; `run_options` are those of `bertfast.runtime.stop.Stop`."""
 
     def get_outputs(self) -> Sequence[Any]:
         """Return the outputs, each with `name` and `shape`."""
