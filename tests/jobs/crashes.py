@@ -29,6 +29,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 
 from bertfast.errors import InputError
 from bertfast.jobs import JobOptions, durable, predict_files
+from bertfast.runtime.session import import_onnxruntime
 from tests.jobs.stub import StubPredictor, contents, rows, stub_predictor, write_input
 
 _OPERATIONS = ("fsync", "replace", "unlink", "mkdir", "rmdir", "truncate", "ftruncate")
@@ -89,6 +90,7 @@ class Case:
     """A job that is run again and again."""
 
     def __init__(self, folder: Path, source: str, target: str, n_rows: int, part_rows: int) -> None:
+        import_onnxruntime()  # once, here, and not in every child
         self.folder = folder
         self.model: StubPredictor = stub_predictor(folder / "bundle")
         self.source = write_input(folder / source, rows(n_rows, bad_every=20))
@@ -112,7 +114,7 @@ class Case:
             code = _INTERRUPTED
         except SystemExit:
             code = _TERMINATED
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever it is, the parent must not run twice
             traceback.print_exc()
         finally:
             sys.stderr.flush()

@@ -20,7 +20,7 @@ from bertfast.jobs import JobOptions, layout, plan_job, predict_files
 from bertfast.jobs.job import Job
 from bertfast.jobs.pipeline import ReadAhead
 from bertfast.jobs.writers import ClassifierWriter
-from bertfast.runtime.stop import Stop, StoppedError
+from bertfast.runtime.stop import Stop, StoppedError, signals_held
 from tests.jobs.stub import StubPredictor, StubSession, rows, stub_predictor, write_input
 
 # The aim is one second; these machines may be busy. What is interrupted takes minutes.
@@ -231,6 +231,21 @@ def test_stop_wakes_who_waits_for_an_item() -> None:
         assert not consumer.is_alive()
         leave.set()
     assert got == [1]
+
+
+def test_signal_during_an_import_waits_for_its_end(interrupt: Callable[..., float]) -> None:
+    inside, reached = threading.Event(), []
+
+    def load() -> None:
+        with signals_held():
+            inside.set()
+            for _ in range(20):
+                time.sleep(0.01)  # wakes at the signal, which must not be raised here
+            reached.append("end")
+        reached.append("behind")
+
+    assert interrupt(load, inside) < BOUND_SECONDS
+    assert reached == ["end"]
 
 
 def test_stop_reaches_run_options_made_before_and_after() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bertfast.errors import BundleError, DeviceError, InputError
+from bertfast.runtime.stop import signals_held
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,7 +117,8 @@ def import_onnxruntime() -> Any:
     thread makes a forked child hang at exit.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime  # type: ignore[import-untyped]
+    with signals_held():
+        import onnxruntime  # type: ignore[import-untyped]
 
     return onnxruntime
 

@@ -1,9 +1,11 @@
-"""Ends a prediction from another thread: at its next batch, or inside of one."""
+"""Ends a prediction from another thread, inside of a batch; holds signals where they do harm."""
 
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
-
-from bertfast.runtime.session import import_onnxruntime
 
 
 class StoppedError(Exception):
@@ -31,7 +33,9 @@ class Stop:
     def run_options(self) -> Any:
         """ONNX Runtime's options of a run that ends with an error when this is set."""
         if self._run_options is None:
-            self._run_options = import_onnxruntime().RunOptions()
+            from onnxruntime import RunOptions  # type: ignore[import-untyped]
+
+            self._run_options = RunOptions()
         self._run_options.terminate = self.is_set
         return self._run_options
 
@@ -45,3 +49,31 @@ class Stop:
         """Raise StoppedError if it was set."""
         if self.is_set:
             raise StoppedError
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the block ends.
+
+    An extension module whose import is interrupted makes an ImportError of it, which no user
+    would understand.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python runs the handlers in the main thread alone
+        return
+    held: list[int] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        held.append(number)
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    ours = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in ours:
+        signal.signal(number, hold)
+    try:
+        yield
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
