@@ -19,7 +19,7 @@ from bertfast.jobs.predict import JobOptions
 from tests.jobs.stub import StubPredictor, StubSession, rows, stub_predictor, write_input
 
 PART_ROWS = 50
-N_ROWS = 4000
+N_ROWS = 2000
 GOOD_PARTS = 4
 
 
@@ -69,7 +69,7 @@ def predict(
     def run(act: Callable[[], None]) -> tuple[int, list[str]]:
         object.__setattr__(model._open(), "session", Mischief(act))
         names = ["predict", source, "-m", tmp_path / "bundle", "-o", tmp_path / "o.jsonl"]
-        code = cli._run([*map(str, names), "--part-rows", str(PART_ROWS)])
+        code = cli._run([*map(str, names), "--part-rows", str(PART_ROWS), "--quiet"])
         return code, capsys.readouterr().err.splitlines()
 
     return run
