@@ -43,7 +43,7 @@ def test_window_of_pairs_slides_over_the_second_text(tmp_path: Path) -> None:
 def test_window_cuts_and_counts_a_first_text_without_room(tmp_path: Path) -> None:
     model = predictor(tmp_path, max_length=7)
     rows = [("a b c d e f", "a b c d"), ("a", "b c d e f"), ("a b c", "d")]
-    windows = list(model.predict_windows(rows, overflow="window", stride=0, count_truncated=True))
+    windows = list(model.predict_windows(rows, overflow="window", stride=0))
     # Row 0: [CLS] a b [SEP] a b [SEP] and [CLS] a b [SEP] c d [SEP].
     assert windows[0].n_truncated == 1
     sums = [2 + 4 + 5 + 3 + 4 + 5 + 3, 2 + 4 + 5 + 3 + 6 + 7 + 3]

@@ -32,7 +32,7 @@ class BoundSession:
         self._max_width = max_width
 
     def run(
-        self, output_names: Sequence[str], input_feed: dict[str, Ids]
+        self, output_names: Sequence[str], input_feed: dict[str, Ids], run_options: Any = None
     ) -> list[NDArray[np.float32]]:
         """Return the named outputs; those with a length are as wide as the padded batch."""
         from onnxruntime import OrtValue  # type: ignore[import-untyped]
@@ -43,7 +43,7 @@ class BoundSession:
             binding.bind_ortvalue_input(name, OrtValue.ortvalue_from_numpy(padded, *self._place))
         for name in output_names:
             binding.bind_output(name, *self._place)
-        self._session.run_with_iobinding(binding)
+        self._session.run_with_iobinding(binding, run_options)
         outputs: list[NDArray[np.float32]] = binding.copy_outputs_to_cpu()
         return outputs
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bertfast.errors import InputError
 from bertfast.runtime.loaded import SEQUENCE_OUTPUT, EncodedWindow, FloatArray, LoadedModel, Values
 from bertfast.runtime.progress import Progress
+from bertfast.runtime.stop import Stop
 from bertfast.runtime.windows import Window
 
 Overflow: TypeAlias = Literal["truncate", "window"]
@@ -62,12 +63,10 @@ def choose_stride(overflow: str, stride: int | None, *, max_length: int, output:
 class WindowModel(Protocol):
     """What windows of rows go through: `run` takes what `encode` gives."""
 
-    def encode(
-        self, window: Window, count_truncated: bool = False, *, num_threads: int | None = None
-    ) -> Any:
+    def encode(self, window: Window, *, num_threads: int | None = None) -> Any:
         """Tokenize a window; the result has `first_row`, `ids` and `n_truncated`."""
 
-    def run(self, encoded: Any, progress: Progress) -> Values:
+    def run(self, encoded: Any, progress: Progress, stop: Stop | None = None) -> Values:
         """Predict a window and return the values in row order."""
 
 
@@ -108,9 +107,7 @@ class SlidingModel:
     model: LoadedModel
     stride: int
 
-    def encode(
-        self, window: Window, count_truncated: bool = False, *, num_threads: int | None = None
-    ) -> EncodedPieces:
+    def encode(self, window: Window, *, num_threads: int | None = None) -> EncodedPieces:
         """Tokenize a window. Of pairs the second text slides, beside the first."""
         ids, offsets, samples, cut = self.model.tokenizer.encode_windows(
             window.texts,
@@ -120,11 +117,13 @@ class SlidingModel:
             num_threads=num_threads,
         )
         pieces = EncodedWindow(window.first_row, ids, offsets)
-        return EncodedPieces(pieces, samples, int(cut.sum()) if count_truncated else 0)
+        return EncodedPieces(pieces, samples, int(cut.sum()))
 
-    def run(self, encoded: EncodedPieces, progress: Progress) -> FloatArray:
+    def run(
+        self, encoded: EncodedPieces, progress: Progress, stop: Stop | None = None
+    ) -> FloatArray:
         """Predict the pieces and return the rows' pooled values, float32 [rows, width]."""
-        values = self.model.run(encoded.pieces, _TokensOnly(progress))
+        values = self.model.run(encoded.pieces, _TokensOnly(progress), stop)
         if isinstance(values, list):  # one vector a token: `choose_stride` refuses
             raise InputError(f"{SEQUENCE_OUTPUT} cannot be pooled over windows; truncate")
         weights = np.diff(encoded.pieces.offsets)

@@ -20,6 +20,7 @@ from bertfast.runtime.loaded import SEQUENCE_OUTPUT, FloatArray, LoadedModel, Va
 from bertfast.runtime.overflow import Overflow, SlidingModel, WindowModel, choose_stride
 from bertfast.runtime.progress import Progress, Silence, show_progress
 from bertfast.runtime.session import check_device, check_threads
+from bertfast.runtime.stop import Stop
 from bertfast.runtime.windows import DEFAULT_WINDOW, Row, Text, Window, as_rows, split_windows
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class WindowPrediction:
         first_row: number of the first row, from 0.
         values: float32 [rows, width]; for sequence_output a list of [tokens, width].
         n_tokens: tokens of the rows, special ones included and padding not.
-        n_truncated: rows that were longer than max_length, where they were counted; else 0.
+        n_truncated: rows that were longer than max_length.
     """
 
     first_row: int
@@ -206,7 +207,6 @@ class Predictor:
                 progress=progress,
                 overflow=overflow,
                 stride=stride,
-                count_truncated=_LOG.isEnabledFor(logging.INFO),
             )
             n_truncated = 0
             for window in windows:
@@ -253,7 +253,6 @@ class Predictor:
         progress: Progress | None = None,
         overflow: Overflow = "truncate",
         stride: int | None = None,
-        count_truncated: bool = False,
     ) -> Iterator[WindowPrediction]:
         """Predict a stream of rows a window at a time; `predict_iter` with larger pieces."""
         _check_window(window)
@@ -261,7 +260,6 @@ class Predictor:
         yield from self.predict_prepared(
             windows,
             progress=progress,
-            count_truncated=count_truncated,
             overflow=overflow,
             stride=stride,
         )
@@ -271,33 +269,31 @@ class Predictor:
         windows: Iterable[Window],
         *,
         progress: Progress | None = None,
-        count_truncated: bool = False,
         overflow: Overflow = "truncate",
         stride: int | None = None,
+        stop: Stop | None = None,
     ) -> Generator[WindowPrediction, None, None]:
         """Predict windows that the caller has cut, none longer than `largest_window`.
 
         Args:
             windows: consumed one ahead of what is yielded.
             progress: told of each batch.
-            count_truncated: count the rows of which something is cut off.
             overflow: as for `predict`.
             stride: as for `predict`.
+            stop: ends the prediction when another thread sets it, with an error.
         """
         progress = Silence() if progress is None else progress
         model = self._sliding(self._open(), overflow, stride)
         windows = iter(windows)
         current = next(windows, None)
-        encoded = None if current is None else model.encode(current, count_truncated)
+        encoded = None if current is None else model.encode(current)
         with ThreadPoolExecutor(1, thread_name_prefix="bertfast-tokenize") as tokenizing:
             while encoded is not None:
                 upcoming = next(windows, None)
                 future = None
                 if upcoming is not None:
-                    future = tokenizing.submit(
-                        model.encode, upcoming, count_truncated, num_threads=1
-                    )
-                values = model.run(encoded, progress)
+                    future = tokenizing.submit(model.encode, upcoming, num_threads=1)
+                values = model.run(encoded, progress, stop)
                 yield WindowPrediction(
                     encoded.first_row, values, len(encoded.ids), encoded.n_truncated
                 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bertfast.errors import BundleError, DeviceError, InputError
 from bertfast.runtime.bound_session import BoundSession
+from bertfast.runtime.stop import signals_held
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,9 +25,12 @@ class Session(Protocol):
     """The part of `onnxruntime.InferenceSession` that we use."""
 
     def run(
-        self, output_names: Sequence[str], input_feed: "dict[str, NDArray[np.int32]]"
+        self,
+        output_names: Sequence[str],
+        input_feed: "dict[str, NDArray[np.int32]]",
+        run_options: Any = None,
     ) -> "list[NDArray[np.float32]]":
-        """Return the named outputs."""
+        """Return the named outputs; `run_options` are those of `bertfast.runtime.stop.Stop`."""
 
     def get_outputs(self) -> Sequence[Any]:
         """Return the outputs, each with `name` and `shape`."""
@@ -123,7 +127,8 @@ def import_onnxruntime() -> Any:
     thread makes a forked child hang at exit.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime  # type: ignore[import-untyped]
+    with signals_held():
+        import onnxruntime  # type: ignore[import-untyped]
 
     return onnxruntime
 
