@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Token vectors are large: a window of sequence_output stays below this many bytes.
 _MAX_SEQUENCE_WINDOW_BYTES = 1 << 28
+# Outputs with a column for each label.
+_SCORES = ("probabilities", "logits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Predictor:
     as its path and options, and a forked child opens a session of its own.
 
     Example:
+        >>> Predictor().predict_labels(["Guten Morgen!", "Καλημέρα σας"])
+        ['de', 'el']
         >>> model = Predictor("my_model")                            # doctest: +SKIP
         >>> model.predict(["good film", "not my taste"]).shape       # doctest: +SKIP
         (2, 384)
@@ -72,7 +76,7 @@ class Predictor:
 
     def __init__(
         self,
-        bundle: "str | os.PathLike[str] | Bundle",
+        bundle: "str | os.PathLike[str] | Bundle | None" = None,
         device: str = "cpu",
         threads: int | None = None,
         *,
@@ -83,7 +87,8 @@ class Predictor:
         """Check the model and the options; the session opens on first use.
 
         Args:
-            bundle: an exported model directory, or a loaded Bundle.
+            bundle: an exported model directory, or a loaded Bundle; None for the embedded
+                model, which tells 72 languages apart (`bertfast.models`).
             device: "cpu", "cuda" or "cuda:N"; nothing falls back silently.
             threads: CPU threads; None takes every CPU that this process may use.
             max_length: tokens of a row at most, special ones included, by the original's
@@ -194,6 +199,28 @@ class Predictor:
             for window in self.predict_windows(rows, progress=progress):
                 result[window.first_row : window.first_row + len(window.values)] = window.values
         return result
+
+    def predict_labels(
+        self,
+        texts: Iterable[Text],
+        text_pair: Iterable[Text] | None = None,
+        *,
+        show_progress: bool = False,
+    ) -> list[str]:
+        """Classify a list of texts; the arguments are `predict`'s.
+
+        Returns:
+            The most probable label of each text, in order.
+
+        Raises:
+            InputError: a row is not a text, or the model is no classifier.
+        """
+        if self.labels is None or self.output not in _SCORES:
+            raise InputError(
+                f"{self.bundle.path} predicts {self.output}, which has no labels; use predict()"
+            )
+        scores = self.predict(texts, text_pair, show_progress=show_progress)
+        return [self.labels[column] for column in scores.argmax(axis=1)]
 
     def predict_iter(
         self, rows: Iterable[Row], *, window: int = DEFAULT_WINDOW
