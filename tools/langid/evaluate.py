@@ -17,7 +17,6 @@ from langid.figures import Figures, measure
 from langid.report import write_report
 from langid.rows import SETS, read_tsv
 
-
 # The page's tables stand between these.
 BEGIN = "<!-- figures: written by tools/langid/evaluate.py -->"
 END = "<!-- end of figures -->"
