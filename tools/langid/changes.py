@@ -97,7 +97,9 @@ def decorate(text: str, rng: random.Random) -> str:
 
 
 def insert_names(text: str, names: Sequence[str], rng: random.Random) -> str:
-    """Put one to three of `names` between the words of a text."""
+    """Put one to three of `names`, if there are any, between the words of a text."""
+    if not names:
+        return text
     words = text.split()
     count = 1 if len(words) < 7 else rng.choice((1, 1, 2, 3))
     for _ in range(count):

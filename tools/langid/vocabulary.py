@@ -24,6 +24,8 @@ def write_vocab(
 ) -> int:
     """Train a vocabulary of `size` tokens with Hugging Face's trainer, and return its size.
 
+    Pieces of several characters have fewer than `max_piece_length`, "##" not counted.
+
     The tokens are written in alphabetical order, special ones first: the trainer's own order of
     equal counts changes from run to run.
     """
