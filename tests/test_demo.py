@@ -54,9 +54,11 @@ def test_demo_names_languages_and_says_how_fast() -> None:
 
 
 def test_demo_reads_a_file_of_ones_own(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("Wir fahren morgen früh ans [bold]Meer[/bold].\n", "utf-8")
+    (tmp_path / "mine.txt").write_text(
+        "Wir fahren morgen früh in die [bold]Berge[/bold].\n", "utf-8"
+    )
     printed = run_example(EXAMPLES / "identify_languages.py", tmp_path / "mine.txt")
-    assert "[bold]Meer[/bold]" in printed
+    assert "[bold]Berge[/bold]" in printed
     assert "German (de)" in printed
 
 

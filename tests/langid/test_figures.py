@@ -86,7 +86,7 @@ def test_rows_survive_a_file_and_a_bad_line_is_named(tmp_path: Path) -> None:
 def test_sets_are_measured_with_the_embedded_model(tmp_path: Path) -> None:
     from bertfast import Predictor
 
-    lines = "Wir fahren morgen früh ans Meer.\tde\nΚαλημέρα σας\tel\n"
+    lines = "Wir fahren morgen früh in die Berge.\tde\nΚαλημέρα σας\tel\n"
     for name in ("dev.tsv", "test_udhr.tsv"):
         (tmp_path / name).write_text(lines, "utf-8")
     figures = measure_sets(Predictor(threads=1), tmp_path)

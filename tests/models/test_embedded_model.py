@@ -30,7 +30,7 @@ def refuse(*arguments, **options):
 
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 import bertfast
-labels = bertfast.Predictor().predict_labels(["Wir fahren morgen früh ans Meer.", "Καλημέρα σας"])
+labels = bertfast.Predictor().predict_labels(["Wir fahren morgen früh in die Berge.", "Καλημέρα σας"])
 loaded = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
 print(json.dumps({"labels": labels, "loaded": sorted(loaded)}))
 """
@@ -137,7 +137,7 @@ def test_labels_of_a_model_without_labels_are_refused(tmp_path: Path) -> None:
 
 def test_predict_files_names_languages(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text(
-        "Wir fahren morgen früh ans Meer.\n여기는 비가 와요\n", "utf-8"
+        "Wir fahren morgen früh in die Berge.\n여기는 비가 와요\n", "utf-8"
     )
     predict_files(tmp_path / "in.txt", tmp_path / "out.txt")
     assert (tmp_path / "out.txt").read_text() == "de\nko\n"
@@ -145,7 +145,7 @@ def test_predict_files_names_languages(tmp_path: Path) -> None:
 
 def test_predict_command_without_a_model_names_languages(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text(
-        "Wir fahren morgen früh ans Meer.\n여기는 비가 와요\n", "utf-8"
+        "Wir fahren morgen früh in die Berge.\n여기는 비가 와요\n", "utf-8"
     )
     done = run("predict", tmp_path / "in.txt", "-o", tmp_path / "out.tsv", "--quiet")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

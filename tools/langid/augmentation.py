@@ -138,7 +138,7 @@ def collect_names(rows: Iterable[Row]) -> list[str]:
     """Return the capitalised Latin words within lines; German ones are no names as a rule.
 
     Example:
-        >>> collect_names([("We met Anna in Rome", "en"), ("Das ist Brot", "de")])
+        >>> collect_names([("We met Anna in Rome", "en"), ("Wir kaufen Brot", "de")])
         ['Anna', 'Rome']
     """
     words = {word for text, label in rows if label != "de" for word in text.split()[1:]}

@@ -89,10 +89,10 @@ def decorate(text: str, rng: random.Random) -> str:
     words = text.split()
     first = rng.randrange(len(words))
     last = min(len(words), first + rng.randrange(1, 6)) - 1
-    opening, closing = rng.choice(_MARKS)
-    if opening != ",":
-        words[first] = opening + words[first]
-    words[last] += closing
+    marks = rng.choice(_MARKS)
+    if marks[0] != ",":
+        words[first] = marks[0] + words[first]
+    words[last] += marks[1]
     return " ".join(words) + rng.choice(_ENDS)
 
 

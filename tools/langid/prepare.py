@@ -41,7 +41,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("output_dir", type=Path)
     parser.add_argument("--copies", type=int, default=12, help="texts made of a line")
     parser.add_argument("--vocab_size", type=int, default=32768)
-    parser.add_argument("--max_piece_length", type=int, default=8, help="pieces have fewer characters")
+    parser.add_argument("--max_piece_length", type=int, default=8, help="of pieces, exclusive")
     parser.add_argument("--seed", type=int, default=7)
     return parser.parse_args()
 
