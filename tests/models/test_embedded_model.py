@@ -30,7 +30,8 @@ def refuse(*arguments, **options):
 
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 import bertfast
-labels = bertfast.Predictor().predict_labels(["Wir fahren morgen früh in die Berge.", "Καλημέρα σας"])
+texts = ["Wir fahren morgen früh in die Berge.", "Καλημέρα σας"]
+labels = bertfast.Predictor().predict_labels(texts)
 loaded = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
 print(json.dumps({"labels": labels, "loaded": sorted(loaded)}))
 """
