@@ -32,7 +32,7 @@ def test_vocabulary_is_complete_ordered_and_the_same_again(tmp_path: Path) -> No
     assert max(len(token.removeprefix("##")) for token in tokens[5:]) == 3
     tokenizer = Tokenizer(tmp_path / "one", do_lower_case=False)
     for text, _ in ROWS[::7]:
-        assert "[UNK]" not in tokenizer.tokenize(text.replace("7", ""))
+        assert "[UNK]" not in tokenizer.tokenize(text.rstrip("0123456789"))
 
 
 def test_samples_have_no_digits_and_are_lowered_half_the_time() -> None:

@@ -16,9 +16,10 @@ python=${PYTHON:-python}
 precision=${PRECISION-int8}
 bundle=src/bertfast/models/langid
 
+# The data are in Unicode's composed form, and so are the model's tokens.
 echo "== export"
 "$python" -m bertfast export "$model" "$bundle" --overwrite --max-length 64 \
-  ${precision:+--precision "$precision"}
+  --normalization NFC ${precision:+--precision "$precision"}
 
 echo "== evaluation"
 rival=()

@@ -10,6 +10,8 @@ import click
 
 from bertfast.cli.flags import require_tensorflow
 from bertfast.cli.task_options import read_labels
+from bertfast.errors import InputError
+from bertfast.manifest import NORMAL_FORMS
 
 _MEGABYTE = 1_000_000
 _DEFAULT_GATE_INPUTS = 1000  # equals bertfast.onnx.gate.DEFAULT_INPUTS, which is slow to import
@@ -54,6 +56,12 @@ _DEFAULT_GATE_INPUTS = 1000  # equals bertfast.onnx.gate.DEFAULT_INPUTS, which i
 @click.option(
     "--max-length", type=int, metavar="N", help="Default truncation length [the model's own]."
 )
+@click.option(
+    "--normalization",
+    type=click.Choice(NORMAL_FORMS),
+    help="Unicode form of the texts that the model was trained on; texts are put into it before "
+    "they are tokenized [as they are].",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the model in OUTPUT_DIR.")
 @click.option(
     "--gate-inputs",
@@ -81,6 +89,7 @@ def export(
     labels: list[str] | None,
     do_lower_case: bool | None,
     max_length: int | None,
+    normalization: str | None,
     overwrite: bool,
     gate_inputs: int,
     tolerance: float | None,
@@ -105,6 +114,10 @@ def export(
         "gate_inputs": gate_inputs,
         "tolerance": tolerance,
     }
+    if kind != "savedmodel":
+        options["normalization"] = normalization
+    elif normalization is not None:
+        raise InputError("a SavedModel takes texts as they are; drop --normalization")
     with _steps(quiet) as on_step:
         report = _run(checkpoint, output_dir, kind, {**options, "on_step": on_step})
     if not quiet:
@@ -176,6 +189,8 @@ def _description(
     yield from model
     casing = "lowercased" if manifest["do_lower_case"] else "cased"
     yield "texts", f"{casing} (by {decided_by['do_lower_case']})"
+    if manifest.get("normalization") is not None:
+        yield "normalization", manifest["normalization"]
     yield "length", f"{manifest['max_length']} tokens (by {decided_by['max_length']})"
     default, *others = manifest["outputs"]
     yield "outputs", f"{default} (default){''.join(f', {name}' for name in others)}"

@@ -223,6 +223,7 @@ def _identity(
         "model": {
             **manifest.sha256,
             "do_lower_case": manifest.do_lower_case,
+            "normalization": manifest.normalization,
             "device": predictor.device,
         },
         "inputs": {_place(source): source.identity for source in read.sources},

@@ -19,7 +19,7 @@ from bertfast.bundle import (
 from bertfast.checkpoint import Contents, check_variables, read_contents
 from bertfast.checkpoint.dtypes import Array
 from bertfast.errors import ExportError
-from bertfast.manifest import MODEL_FILE, VOCAB_FILE
+from bertfast.manifest import MODEL_FILE, NORMAL_FORMS, VOCAB_FILE
 from bertfast.onnx.gate import DEFAULT_INPUTS, check_parity, compare_runners, run_graph
 from bertfast.onnx.graph import build_model
 from bertfast.onnx.heads import choose_outputs, has_pooler, name_labels
@@ -72,6 +72,7 @@ def export_bundle(
     config_file: StrPath | None = None,
     do_lower_case: bool | None = None,
     max_length: int | None = None,
+    normalization: str | None = None,
     overwrite: bool = False,
     gate_inputs: int = DEFAULT_INPUTS,
     tolerance: float | None = None,
@@ -92,6 +93,8 @@ def export_bundle(
         do_lower_case: None to take it from tokenizer_config.json, the directory's name, or
             the vocabulary.
         max_length: default truncation length of the model; None for the source's own.
+        normalization: NFC, NFD, NFKC or NFKD if the model was trained on texts in this Unicode
+            form alone: a Predictor puts texts into it. None leaves them as they are.
         overwrite: replace an existing model directory.
         gate_inputs: how many inputs to compare with the source.
         tolerance: largest difference allowed, instead of the limits of each output.
@@ -104,6 +107,8 @@ def export_bundle(
     check_output_dir(output_dir, overwrite=overwrite)
     if graph not in ("fused", "portable"):
         raise ExportError(f"graph is 'fused' or 'portable', got {graph!r}")
+    if normalization is not None and normalization not in NORMAL_FORMS:
+        raise ExportError(f"normalization is {', '.join(NORMAL_FORMS)}, got {normalization!r}")
     prepared = prepare_export(
         checkpoint,
         outputs=outputs,
@@ -141,7 +146,7 @@ def export_bundle(
                 tolerance=tolerance,
                 **specials,
             )
-        _write_manifest(folder, prepared, graph, parity)
+        _write_manifest(folder, prepared, graph, parity, normalization)
     return Bundle.load(output_dir, verify=False)
 
 
@@ -197,7 +202,11 @@ def _write_model(folder: Path, prepared: Prepared, graph: GraphKind) -> "TensorF
 
 
 def _write_manifest(
-    folder: Path, prepared: Prepared, graph: GraphKind, parity: dict[str, Any]
+    folder: Path,
+    prepared: Prepared,
+    graph: GraphKind,
+    parity: dict[str, Any],
+    normalization: str | None,
 ) -> None:
     """Describe the files that are in `folder`."""
     sha256, sizes = describe_files(folder)
@@ -216,5 +225,6 @@ def _write_manifest(
         sizes=sizes,
         parity=parity,
         source={**prepared.describe(), "graph": graph},
+        normalization=normalization,
     )
     (folder / MANIFEST_FILE).write_text(manifest.to_json_string(), encoding="utf-8")

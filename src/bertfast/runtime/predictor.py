@@ -16,6 +16,7 @@ import numpy as np
 from bertfast.errors import InputError
 from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET, check_token_budget
 from bertfast.runtime.loaded import SEQUENCE_OUTPUT, FloatArray, LoadedModel, Values
+from bertfast.runtime.normalization import normalize_windows
 from bertfast.runtime.progress import Progress, Silence, show_progress
 from bertfast.runtime.session import check_device, check_threads
 from bertfast.runtime.windows import DEFAULT_WINDOW, Row, Text, Window, as_rows, split_windows
@@ -67,7 +68,7 @@ class Predictor:
     as its path and options, and a forked child opens a session of its own.
 
     Example:
-        >>> Predictor().predict_labels(["Guten Morgen!", "Καλημέρα σας"])
+        >>> Predictor().predict_labels(["Es regnet heute.", "Βρέχει σήμερα."])
         ['de', 'el']
         >>> model = Predictor("my_model")                            # doctest: +SKIP
         >>> model.predict(["good film", "not my taste"]).shape       # doctest: +SKIP
@@ -270,7 +271,7 @@ class Predictor:
         """
         progress = Silence() if progress is None else progress
         model = self._open()
-        windows = iter(windows)
+        windows = normalize_windows(windows, self.bundle.manifest.normalization)
         current = next(windows, None)
         encoded = None if current is None else model.encode(current, count_truncated)
         with ThreadPoolExecutor(1, thread_name_prefix="bertfast-tokenize") as tokenizing:
