@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from bertfast.config import BertConfig
 from bertfast.errors import BundleError, ConfigError
@@ -17,7 +17,8 @@ FORMAT_VERSION = 1
 SAVED_MODEL_FORMAT = "savedmodel"
 MODEL_FILE = "model.onnx"
 VOCAB_FILE = "vocab.txt"
-NORMAL_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+NormalForm: TypeAlias = Literal["NFC", "NFD", "NFKC", "NFKD"]
+NORMAL_FORMS: tuple[NormalForm, ...] = get_args(NormalForm)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # One path component that cannot leave the directory: no separators, no leading dot.
@@ -36,7 +37,8 @@ class Manifest:
     `logits` and `probabilities`. `normalization` is the Unicode normal form that a Predictor puts
     texts into before it tokenizes them, for models trained on texts in that form alone; None
     leaves them as they are, as the original does. `parity` holds what the export measured
-    against its source. `sha256` and `sizes` (bytes) cover every file but the manifest itself, by name.
+    against its source. `sha256` and `sizes` (bytes) cover every file but the manifest itself,
+    by name.
     """
 
     bertfast_version: str
@@ -53,7 +55,7 @@ class Manifest:
     parity: dict[str, Any]
     source: dict[str, Any]
     format_version: int = FORMAT_VERSION
-    normalization: str | None = None
+    normalization: NormalForm | None = None
 
     def to_json_string(self) -> str:
         """Return indented JSON with sorted keys; equal manifests give equal text."""
@@ -159,10 +161,11 @@ def _get_labels(values: Mapping[str, Any]) -> tuple[str, ...] | None:
     return None if _get_any(values, "labels") is None else _get_strings(values, "labels")
 
 
-def _get_normalization(values: Mapping[str, Any]) -> str | None:
+def _get_normalization(values: Mapping[str, Any]) -> NormalForm | None:
     form = values.get("normalization")
-    if form is None or form in NORMAL_FORMS:
-        return form
+    for known in (None, *NORMAL_FORMS):
+        if form == known:
+            return known
     raise BundleError(
         f"must have one of {', '.join(NORMAL_FORMS)} as 'normalization', got {form!r}"
     )

@@ -9,6 +9,7 @@ import pytest
 from bertfast.bundle import MANIFEST_FILE, Bundle
 from bertfast.errors import ExportError
 from bertfast.jobs import predict_files
+from bertfast.manifest import NormalForm
 from bertfast.onnx import export_bundle
 from bertfast.runtime import Predictor
 from bertfast.runtime.normalization import normalize_text
@@ -17,7 +18,7 @@ from tests.runtime.probe_model import write_probe_bundle
 WIDE = "ａ ｂ"  # NFKC: "a b"
 
 
-def write_bundle(folder: Path, form: str | None) -> Path:
+def write_bundle(folder: Path, form: NormalForm | None) -> Path:
     path = write_probe_bundle(folder)
     manifest = dataclasses.replace(Bundle.load(path).manifest, normalization=form)
     (path / MANIFEST_FILE).write_text(manifest.to_json_string(), "utf-8")
@@ -53,7 +54,7 @@ def test_jobs_use_the_form(normalizing: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
-def test_every_text_can_be_normalized(form: str) -> None:
+def test_every_text_can_be_normalized(form: NormalForm) -> None:
     for text in ("", "a", "\ud800", "e\u0301", "\N{ANGSTROM SIGN}", "\x00", b"", b"\xff", b"\xc3"):
         assert isinstance(normalize_text(text, form), str | bytes)
     assert len(str(normalize_text("\u00e9", form))) == (2 if form.endswith("D") else 1)
@@ -61,4 +62,4 @@ def test_every_text_can_be_normalized(form: str) -> None:
 
 def test_export_refuses_an_unknown_form(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="normalization is NFC, NFD, NFKC, NFKD, got 'nfc'"):
-        export_bundle(tmp_path, tmp_path / "out", normalization="nfc")
+        export_bundle(tmp_path, tmp_path / "out", normalization="nfc")  # type: ignore[arg-type]

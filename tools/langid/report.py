@@ -27,19 +27,21 @@ def write_report(model: Sets, rival: Sets | None, names: Mapping[str, str]) -> s
 
 
 def score_table(model: Sets, rival: Sets | None, kind: str) -> str:
-    """Return accuracy and mean recall on parts or changed forms of the sets.
+    """Return the accuracy on parts or changed forms of the sets.
 
-    `kind` is "variants" or "lengths".
+    `kind` is "variants" or "lengths". Variants get the mean recall too; a length has too few
+    rows of some languages for it.
     """
-    header = ["set", "texts", "rows", "accuracy %", "mean recall %"]
+    means = ["mean recall %"] if kind == "variants" else []
+    rivals = ["logistic regression: accuracy %"] if rival else []
     lines = []
     for set_name, figures in model.items():
         others = _scores(rival[set_name], kind) if rival else {}
         for name, score in _scores(figures, kind).items():
             line = [set_name, name, f"{score['n']:,}", _percent(score["accuracy"])]
-            line.append(_percent(score["macro_recall"]))
-            lines.append([*line, _percent(others[name]["accuracy"])] if rival else line)
-    return table([*header, "logistic regression: accuracy %"] if rival else header, lines)
+            line += [_percent(score["macro_recall"])] if means else []
+            lines.append(line + ([_percent(others[name]["accuracy"])] if rivals else []))
+    return table(["set", "texts", "rows", "accuracy %", *means, *rivals], lines)
 
 
 def language_table(model: Sets, rival: Sets | None, names: Mapping[str, str]) -> str:

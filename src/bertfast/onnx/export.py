@@ -19,7 +19,7 @@ from bertfast.bundle import (
 from bertfast.checkpoint import Contents, check_variables, read_contents
 from bertfast.checkpoint.dtypes import Array
 from bertfast.errors import ExportError
-from bertfast.manifest import MODEL_FILE, NORMAL_FORMS, VOCAB_FILE
+from bertfast.manifest import MODEL_FILE, NORMAL_FORMS, VOCAB_FILE, NormalForm
 from bertfast.onnx.gate import DEFAULT_INPUTS, check_parity, compare_runners, run_graph
 from bertfast.onnx.graph import build_model
 from bertfast.onnx.heads import choose_outputs, has_pooler, name_labels
@@ -72,7 +72,7 @@ def export_bundle(
     config_file: StrPath | None = None,
     do_lower_case: bool | None = None,
     max_length: int | None = None,
-    normalization: str | None = None,
+    normalization: NormalForm | None = None,
     overwrite: bool = False,
     gate_inputs: int = DEFAULT_INPUTS,
     tolerance: float | None = None,
@@ -206,7 +206,7 @@ def _write_manifest(
     prepared: Prepared,
     graph: GraphKind,
     parity: dict[str, Any],
-    normalization: str | None,
+    normalization: NormalForm | None,
 ) -> None:
     """Describe the files that are in `folder`."""
     sha256, sizes = describe_files(folder)

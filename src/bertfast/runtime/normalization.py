@@ -7,10 +7,11 @@ other tokens. A model that has seen only one of them can ask for it in its manif
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from bertfast.manifest import NormalForm
 from bertfast.runtime.windows import Text, Window
 
 
-def normalize_windows(windows: Iterable[Window], form: str | None) -> Iterator[Window]:
+def normalize_windows(windows: Iterable[Window], form: NormalForm | None) -> Iterator[Window]:
     """Yield the windows with every text in a normal form; None leaves them as they are."""
     if form is None:
         yield from windows
@@ -24,7 +25,7 @@ def normalize_windows(windows: Iterable[Window], form: str | None) -> Iterator[W
         )
 
 
-def normalize_text(text: Text, form: str) -> Text:
+def normalize_text(text: Text, form: NormalForm) -> Text:
     r"""Return a text in a normal form; invalid bytes are ignored, as the tokenizer does.
 
     Example:

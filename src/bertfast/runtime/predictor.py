@@ -68,7 +68,7 @@ class Predictor:
     as its path and options, and a forked child opens a session of its own.
 
     Example:
-        >>> Predictor().predict_labels(["Es regnet heute.", "Βρέχει σήμερα."])
+        >>> Predictor().predict_labels(["Der Zug hat zwei Stunden Verspätung.", "Καλημέρα!"])
         ['de', 'el']
         >>> model = Predictor("my_model")                            # doctest: +SKIP
         >>> model.predict(["good film", "not my taste"]).shape       # doctest: +SKIP
