@@ -1,5 +1,6 @@
 """The model that is part of the package: it loads anywhere, is right, and survives anything."""
 
+import doctest
 import json
 import pickle
 import shutil
@@ -15,6 +16,7 @@ from bertfast.errors import BundleError, InputError
 from bertfast.jobs import predict_files
 from bertfast.models import LANGUAGE_NAMES, default_bundle_path
 from tests.cli.command import one_line_error, run
+from tests.conftest import REPOSITORY
 from tests.models.sentences import CERTAIN, SENTENCES
 from tests.runtime.probe_model import write_probe_bundle
 
@@ -76,6 +78,15 @@ def test_sentences_are_recognized(model: Predictor) -> None:
     ]
     assert not [case for case in wrong if case[0] in CERTAIN]
     assert len(wrong) <= (1 - LEAST_RIGHT) * len(SENTENCES), wrong
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/langid.md"])
+def test_pages_show_what_the_model_says(page: str) -> None:
+    text = (REPOSITORY / page).read_text("utf-8").replace("```", "")
+    examples = doctest.DocTestParser().get_doctest(text, {}, page, page, 0)
+    results = doctest.DocTestRunner().run(examples)
+    assert results.attempted >= 3
+    assert not results.failed
 
 
 @pytest.mark.parametrize(
