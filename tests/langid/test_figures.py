@@ -53,6 +53,7 @@ def test_report_has_every_figure_of_both() -> None:
     figures = {"dev": measure(by_first_word, ROWS)}
     rival = {"dev": measure(lambda texts: ["sr"] * len(texts), ROWS)}
     report = write_report(figures, rival, LANGUAGE_NAMES)
+    assert "logistic regression on hashed character 1-3-grams" in report
     assert "| dev | as they are | 5 | 60.00 | 77.78 | 60.00 |" in report
     assert "| dev | sr (Latin) | 1 | 1 | 0 | 0 |" in report
     assert "| sr | Serbian | 33.33 | 100.00 | 100.00 |" in report

@@ -6,6 +6,11 @@ from typing import TypeAlias
 from langid.figures import Figures, Score
 from langid.languages import CLOSE_GROUPS
 
+_RIVAL = (
+    "For comparison: a logistic regression on hashed character 1-3-grams (262,144 features, one "
+    "against the rest), trained on the same lines (tools/langid/baseline.py)."
+)
+
 Sets: TypeAlias = Mapping[str, Figures]  # a classifier's figures on each set of rows
 
 
@@ -23,7 +28,8 @@ def write_report(model: Sets, rival: Sets | None, names: Mapping[str, str]) -> s
         "Close relatives": confusion_tables(model),
         "By language": language_table(model, rival, names),
     }
-    return "\n\n".join(f"### {title}\n\n{body}" for title, body in sections.items()) + "\n"
+    tables = "\n\n".join(f"### {title}\n\n{body}" for title, body in sections.items()) + "\n"
+    return f"{_RIVAL}\n\n{tables}" if rival else tables
 
 
 def score_table(model: Sets, rival: Sets | None, kind: str) -> str:
