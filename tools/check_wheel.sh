@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds sdist and wheel in a clean environment, then uses the wheel where no compiler is found:
 # one environment with [export] makes a bundle, another with the bare package tokenizes and
-# predicts with it.
+# predicts with it and with the embedded model.
 #
 # Variables: PYTHON (default .venv/bin/python or python3).
 set -euo pipefail
@@ -54,4 +54,25 @@ printf 'good films!\na bad film\n' >"$work/texts.txt"
 without_compiler base bertfast predict "$work/texts.txt" --model "$work/bundle" \
   -o "$work/predictions.tsv"
 cat "$work/predictions.tsv"
+
+echo "== the embedded model"
+for file in model.onnx vocab.txt bertfast.json; do
+  for archive in "$work"/dist/*; do
+    "$python" - "$archive" "bertfast/models/langid/$file" <<'PYTHON'
+import sys
+import tarfile
+import zipfile
+
+archive, file = sys.argv[1:]
+opened = zipfile.ZipFile(archive) if archive.endswith(".whl") else tarfile.open(archive)
+names = opened.namelist() if archive.endswith(".whl") else opened.getnames()
+assert any(name.endswith(file) for name in names), f"{archive} lacks {file}"
+PYTHON
+  done
+done
+printf 'Wir nehmen morgen den ersten Zug in die Berge.\nΗ θάλασσα ήταν ήρεμη όλη μέρα.\n' \
+  >"$work/languages.txt"
+without_compiler base bertfast predict "$work/languages.txt" -o "$work/languages.out.txt" --quiet
+printf 'de\nel\n' | diff - "$work/languages.out.txt"
+without_compiler base python "$root/examples/identify_languages.py" | tail -n 2
 echo "wheel check passed"

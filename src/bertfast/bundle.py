@@ -20,6 +20,7 @@ from bertfast.errors import BundleError
 from bertfast.manifest import FORMAT_VERSION as FORMAT_VERSION
 from bertfast.manifest import MODEL_FILE, VOCAB_FILE
 from bertfast.manifest import Manifest as Manifest
+from bertfast.models import default_bundle_path, is_default_bundle
 
 MANIFEST_FILE = "bertfast.json"
 
@@ -44,11 +45,11 @@ class Bundle:
         return self.path / VOCAB_FILE
 
     @classmethod
-    def load(cls, path: str | PathLike[str], *, verify: bool = True) -> "Bundle":
+    def load(cls, path: str | PathLike[str] | None = None, *, verify: bool = True) -> "Bundle":
         """Open a model directory.
 
         Args:
-            path: the directory.
+            path: the directory; None for the embedded model.
             verify: check each file's sha256 (about 1 s per GB), not only its size.
 
         Raises:
@@ -56,13 +57,15 @@ class Bundle:
 
         Warns:
             RuntimeWarning: the bundle was exported under another Unicode version, so that
-                the newest characters may be tokenized differently.
+                the newest characters may be tokenized differently. Not for the embedded
+                model, which has not learned them and is the same for every interpreter.
         """
-        folder = Path(path)
+        folder = default_bundle_path() if path is None else Path(path)
         manifest = _read_manifest(folder)
         for name, expected in manifest.sha256.items():
             _check_file(folder / name, manifest.sizes[name], expected if verify else None)
-        _warn_of_other_unicode(folder, manifest.unicode_version)
+        if not is_default_bundle(folder):
+            _warn_of_other_unicode(folder, manifest.unicode_version)
         return cls(folder, manifest)
 
 

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from bertfast.config import BertConfig
 from bertfast.errors import BundleError, ConfigError
@@ -17,6 +17,8 @@ FORMAT_VERSION = 1
 SAVED_MODEL_FORMAT = "savedmodel"
 MODEL_FILE = "model.onnx"
 VOCAB_FILE = "vocab.txt"
+NormalForm: TypeAlias = Literal["NFC", "NFD", "NFKC", "NFKD"]
+NORMAL_FORMS: tuple[NormalForm, ...] = get_args(NormalForm)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # One path component that cannot leave the directory: no separators, no leading dot.
@@ -32,8 +34,11 @@ class Manifest:
     `unicode_version` is that of the exporting interpreter: the newest characters may be
     tokenized differently under another. `max_length` is the length to which this model's
     texts are truncated unless the caller says otherwise. `labels` name the columns of
-    `logits` and `probabilities`. `parity` holds what the export measured against its source.
-    `sha256` and `sizes` (bytes) cover every file but the manifest itself, by name.
+    `logits` and `probabilities`. `normalization` is the Unicode normal form that a Predictor puts
+    texts into before it tokenizes them, for models trained on texts in that form alone; None
+    leaves them as they are, as the original does. `parity` holds what the export measured
+    against its source. `sha256` and `sizes` (bytes) cover every file but the manifest itself,
+    by name.
     """
 
     bertfast_version: str
@@ -50,6 +55,7 @@ class Manifest:
     parity: dict[str, Any]
     source: dict[str, Any]
     format_version: int = FORMAT_VERSION
+    normalization: NormalForm | None = None
 
     def to_json_string(self) -> str:
         """Return indented JSON with sorted keys; equal manifests give equal text."""
@@ -85,6 +91,7 @@ class Manifest:
                 sizes=_get(values, "sizes", dict),
                 parity=_get(values, "parity", dict),
                 source=_get(values, "source", dict),
+                normalization=_get_normalization(values),
             )
         except ConfigError as error:
             raise BundleError(f"has a bad config: {error}") from error
@@ -152,6 +159,16 @@ def _get_strings(values: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 def _get_labels(values: Mapping[str, Any]) -> tuple[str, ...] | None:
     return None if _get_any(values, "labels") is None else _get_strings(values, "labels")
+
+
+def _get_normalization(values: Mapping[str, Any]) -> NormalForm | None:
+    form = values.get("normalization")
+    for known in (None, *NORMAL_FORMS):
+        if form == known:
+            return known
+    raise BundleError(
+        f"must have one of {', '.join(NORMAL_FORMS)} as 'normalization', got {form!r}"
+    )
 
 
 _KINDS: dict[type, str] = {

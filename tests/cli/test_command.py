@@ -61,7 +61,7 @@ def test_help_and_version_load_nothing_heavy(arguments: list[str]) -> None:
     [
         (["nonsense"], "No such command 'nonsense'."),
         (["predict"], "Missing argument 'INPUT...'."),
-        (["predict", "in.txt"], "Missing option '--model'"),
+        (["predict", "in.txt"], "Missing option '--output'"),
         (["predict", "in.txt", "--nonsense"], "No such option"),
         (["predict", "a", "-m", "b", "-o", "c", "--threads", "0"], "Invalid value for '--threads'"),
         (["predict", "a", "-m", "b", "-o", "c", "--format", "xml"], "Invalid value for '--format'"),

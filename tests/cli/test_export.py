@@ -68,6 +68,15 @@ def test_export_command_refuses_what_does_not_fit(
     assert message in one_line_error(run("export", source, tmp_path / "out", *options))
 
 
+def test_export_command_notes_the_normal_form(source: Path, tmp_path: Path) -> None:
+    done = run("export", source, tmp_path / "out", *GATE, "--normalization", "NFC")
+    assert done.returncode == 0, done.stderr
+    assert "normalization  NFC" in done.stdout.decode()
+    assert Bundle.load(tmp_path / "out").manifest.normalization == "NFC"
+    refused = run("export", source, "x", "--format", "savedmodel", "--normalization", "NFC")
+    assert "takes texts as they are" in one_line_error(refused)
+
+
 @pytest.mark.skipif(find_spec("tensorflow_text") is None, reason="tensorflow-text is missing")
 def test_export_command_writes_a_saved_model(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "models" / "1"

@@ -10,7 +10,8 @@ import click
 
 from bertfast.cli.flags import require_tensorflow
 from bertfast.cli.task_options import read_labels
-from bertfast.errors import ExportError
+from bertfast.errors import ExportError, InputError
+from bertfast.manifest import NORMAL_FORMS
 
 _MEGABYTE = 1_000_000
 _DEFAULT_GATE_INPUTS = 1000  # equals bertfast.onnx.gate.DEFAULT_INPUTS, which is slow to import
@@ -66,6 +67,12 @@ _DEFAULT_GATE_INPUTS = 1000  # equals bertfast.onnx.gate.DEFAULT_INPUTS, which i
 @click.option(
     "--max-length", type=int, metavar="N", help="Default truncation length [the model's own]."
 )
+@click.option(
+    "--normalization",
+    type=click.Choice(NORMAL_FORMS),
+    help="Unicode form of the texts that the model was trained on; texts are put into it before "
+    "they are tokenized [as they are].",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the model in OUTPUT_DIR.")
 @click.option(
     "--gate-inputs",
@@ -96,6 +103,7 @@ def export(
     labels: list[str] | None,
     do_lower_case: bool | None,
     max_length: int | None,
+    normalization: str | None,
     overwrite: bool,
     gate_inputs: int,
     tolerance: float | None,
@@ -126,6 +134,9 @@ def export(
     }
     if kind != "savedmodel":
         options |= {"precision": precision, "float_embeddings": float_embeddings}
+        options["normalization"] = normalization
+    elif normalization is not None:
+        raise InputError("a SavedModel takes texts as they are; drop --normalization")
     with _steps(quiet) as on_step:
         report = _run(checkpoint, output_dir, kind, {**options, "on_step": on_step})
     if not quiet:
@@ -197,6 +208,8 @@ def _description(
     yield from model
     casing = "lowercased" if manifest["do_lower_case"] else "cased"
     yield "texts", f"{casing} (by {decided_by['do_lower_case']})"
+    if manifest.get("normalization") is not None:
+        yield "normalization", manifest["normalization"]
     yield "length", f"{manifest['max_length']} tokens (by {decided_by['max_length']})"
     default, *others = manifest["outputs"]
     yield "outputs", f"{default} (default){''.join(f', {name}' for name in others)}"

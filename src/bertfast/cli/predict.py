@@ -35,7 +35,9 @@ def _fields(context: click.Context, parameter: click.Parameter, value: str) -> t
 
 @click.command()
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("--model", "-m", required=True, metavar="DIR", help="Exported model directory.")
+@click.option(
+    "--model", "-m", metavar="DIR", help="Exported model directory [one that names the language]."
+)
 @click.option(
     "--output",
     "-o",
@@ -134,7 +136,7 @@ def _fields(context: click.Context, parameter: click.Parameter, value: str) -> t
 def predict(
     *,
     inputs: tuple[str, ...],
-    model: str,
+    model: str | None,
     output: str,
     threads: int | None,
     device: str,

@@ -96,7 +96,7 @@ class JobOptions:
 def predict_files(
     inputs: Path | Sequence[Path],
     output: Path,
-    model: "Predictor | Bundle | Path",
+    model: "Predictor | Bundle | Path | None" = None,
     *,
     options: JobOptions | None = None,
     progress: Progress | None = None,
@@ -112,7 +112,8 @@ def predict_files(
         output: a file, which appears when it is complete; a folder of parts (one that exists,
             or a path that ends in "/"), which gets a file _SUCCESS when it is complete; or
             "-" for standard output.
-        model: a Predictor, or an exported model to be run on the CPU.
+        model: a Predictor, or an exported model to be run on the CPU; None for the embedded
+            one, which tells languages apart.
         options: see there.
         progress: told how far the job is.
 
@@ -137,7 +138,7 @@ def predict_files(
 def plan_job(
     inputs: Path | Sequence[Path],
     output: Path,
-    model: "Predictor | Bundle | Path",
+    model: "Predictor | Bundle | Path | None" = None,
     *,
     options: JobOptions | None = None,
     progress: Progress | None = None,
@@ -185,7 +186,7 @@ def plan_job(
     return Job(plan, Silence() if progress is None else progress)
 
 
-def _predictor(model: "Predictor | Bundle | Path", options: JobOptions) -> Predictor:
+def _predictor(model: "Predictor | Bundle | Path | None", options: JobOptions) -> Predictor:
     if isinstance(model, Predictor):
         return model
     from bertfast.bundle import Bundle
@@ -240,6 +241,7 @@ def _identity(
         "model": {
             **manifest.sha256,
             "do_lower_case": manifest.do_lower_case,
+            "normalization": manifest.normalization,
             "device": predictor.device,
         },
         "inputs": {_place(source): source.identity for source in read.sources},

@@ -19,7 +19,7 @@ from bertfast.bundle import (
 from bertfast.checkpoint import Contents, check_variables, read_contents
 from bertfast.checkpoint.dtypes import Array
 from bertfast.errors import ExportError
-from bertfast.manifest import MODEL_FILE, VOCAB_FILE
+from bertfast.manifest import MODEL_FILE, NORMAL_FORMS, VOCAB_FILE, NormalForm
 from bertfast.onnx.gate import DEFAULT_INPUTS, check_parity, compare_runners, run_graph
 from bertfast.onnx.graph import build_model
 from bertfast.onnx.heads import choose_outputs, has_pooler, name_labels
@@ -77,6 +77,7 @@ def export_bundle(
     config_file: StrPath | None = None,
     do_lower_case: bool | None = None,
     max_length: int | None = None,
+    normalization: NormalForm | None = None,
     overwrite: bool = False,
     gate_inputs: int = DEFAULT_INPUTS,
     tolerance: float | None = None,
@@ -100,6 +101,8 @@ def export_bundle(
         do_lower_case: None to take it from tokenizer_config.json, the directory's name, or
             the vocabulary.
         max_length: default truncation length of the model; None for the source's own.
+        normalization: NFC, NFD, NFKC or NFKD if the model was trained on texts in this Unicode
+            form alone: a Predictor puts texts into it. None leaves them as they are.
         overwrite: replace an existing model directory.
         gate_inputs: how many inputs to compare with the source.
         tolerance: largest difference allowed, instead of the limits of each output; for a lower
@@ -114,6 +117,8 @@ def export_bundle(
     if graph not in ("fused", "portable"):
         raise ExportError(f"graph is 'fused' or 'portable', got {graph!r}")
     check_precision(precision, graph)
+    if normalization is not None and normalization not in NORMAL_FORMS:
+        raise ExportError(f"normalization is {', '.join(NORMAL_FORMS)}, got {normalization!r}")
     prepared = prepare_export(
         checkpoint,
         outputs=outputs,
@@ -163,7 +168,7 @@ def export_bundle(
                 **specials,
             )
             parity = _lower(folder, precision, conversion) | {"float32": parity}
-        _write_manifest(folder, prepared, graph, precision, parity)
+        _write_manifest(folder, prepared, graph, precision, parity, normalization)
     return Bundle.load(output_dir, verify=False)
 
 
@@ -232,6 +237,7 @@ def _write_manifest(
     graph: GraphKind,
     precision: Precision,
     parity: dict[str, Any],
+    normalization: NormalForm | None,
 ) -> None:
     """Describe the files that are in `folder`."""
     sha256, sizes = describe_files(folder)
@@ -250,5 +256,6 @@ def _write_manifest(
         sizes=sizes,
         parity=parity,
         source={**prepared.describe(), "graph": graph},
+        normalization=normalization,
     )
     (folder / MANIFEST_FILE).write_text(manifest.to_json_string(), encoding="utf-8")

@@ -17,6 +17,7 @@ import numpy as np
 from bertfast.errors import DeviceError, InputError
 from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET, check_token_budget
 from bertfast.runtime.loaded import SEQUENCE_OUTPUT, FloatArray, LoadedModel, Values
+from bertfast.runtime.normalization import normalize_windows
 from bertfast.runtime.overflow import Overflow, SlidingModel, WindowModel, choose_stride
 from bertfast.runtime.progress import Progress, Silence, show_progress
 from bertfast.runtime.session import check_device, check_threads
@@ -30,6 +31,8 @@ _LOG = logging.getLogger("bertfast")
 
 # Token vectors are large: a window of sequence_output stays below this many bytes.
 _MAX_SEQUENCE_WINDOW_BYTES = 1 << 28
+# Outputs with a column for each label.
+_SCORES = ("probabilities", "logits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class Predictor:
     as its path and options, and a forked child opens a session of its own.
 
     Example:
+        >>> Predictor().predict_labels(["Der Zug hat zwei Stunden Verspätung.", "Καλημέρα!"])
+        ['de', 'el']
         >>> model = Predictor("my_model")                            # doctest: +SKIP
         >>> model.predict(["good film", "not my taste"]).shape       # doctest: +SKIP
         (2, 384)
@@ -77,7 +82,7 @@ class Predictor:
 
     def __init__(
         self,
-        bundle: "str | os.PathLike[str] | Bundle",
+        bundle: "str | os.PathLike[str] | Bundle | None" = None,
         device: str = "cpu",
         threads: int | None = None,
         *,
@@ -88,7 +93,8 @@ class Predictor:
         """Check the model and the options; the session opens on first use.
 
         Args:
-            bundle: an exported model directory, or a loaded Bundle.
+            bundle: an exported model directory, or a loaded Bundle; None for the embedded
+                model, which tells 72 languages apart (`bertfast.models`).
             device: "cpu", "cuda" or "cuda:N"; nothing falls back silently.
             threads: CPU threads; None takes every CPU that this process may use.
             max_length: tokens of a row at most, special ones included, by the original's
@@ -216,6 +222,28 @@ class Predictor:
             _LOG.info("%d of %d texts were truncated", n_truncated, len(rows))
         return result
 
+    def predict_labels(
+        self,
+        texts: Iterable[Text],
+        text_pair: Iterable[Text] | None = None,
+        *,
+        show_progress: bool = False,
+    ) -> list[str]:
+        """Classify a list of texts; the arguments are `predict`'s.
+
+        Returns:
+            The most probable label of each text, in order.
+
+        Raises:
+            InputError: a row is not a text, or the model is no classifier.
+        """
+        if self.labels is None or self.output not in _SCORES:
+            raise InputError(
+                f"{self.bundle.path} predicts {self.output}, which has no labels; use predict()"
+            )
+        scores = self.predict(texts, text_pair, show_progress=show_progress)
+        return [self.labels[column] for column in scores.argmax(axis=1)]
+
     def predict_iter(
         self,
         rows: Iterable[Row],
@@ -284,7 +312,7 @@ class Predictor:
         """
         progress = Silence() if progress is None else progress
         model = self._sliding(self._open(), overflow, stride)
-        windows = iter(windows)
+        windows = normalize_windows(windows, self.bundle.manifest.normalization)
         current = next(windows, None)
         encoded = None if current is None else model.encode(current)
         with ThreadPoolExecutor(1, thread_name_prefix="bertfast-tokenize") as tokenizing:
