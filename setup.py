@@ -69,7 +69,6 @@ setup(
             sources=["src/bertfast/_engine.pyx", *_files("csrc/engine", "*.cc")],
             depends=[
                 *_files("csrc/include/bertfast/engine", "*.h"),
-                *_files("csrc/engine", "*.inc"),
                 *_files("csrc/engine", "*.h"),
             ],
             include_dirs=["csrc/include"],

@@ -18,7 +18,7 @@ namespace bertfast::engine {
 namespace portable {
 #define BERTFAST_LANES 4
 #define BERTFAST_TARGET
-#include "vector_kernels.inc"
+#include "vector_kernels.h"
 #undef BERTFAST_TARGET
 #undef BERTFAST_LANES
 }  // namespace portable
@@ -28,7 +28,7 @@ namespace portable {
 namespace avx2 {
 #define BERTFAST_LANES 8
 #define BERTFAST_TARGET __attribute__((target("avx2,fma")))
-#include "vector_kernels.inc"
+#include "vector_kernels.h"
 #undef BERTFAST_TARGET
 #undef BERTFAST_LANES
 }  // namespace avx2
@@ -38,7 +38,7 @@ namespace avx512 {
 #define BERTFAST_TARGET \
   __attribute__((       \
       target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
-#include "vector_kernels.inc"
+#include "vector_kernels.h"
 #undef BERTFAST_TARGET
 #undef BERTFAST_LANES
 }  // namespace avx512
