@@ -176,9 +176,7 @@ def _stored_values(tensor: _Tensor, dtype: "np.dtype[Any]") -> NDArray[Any]:
     return np.frombuffer(payload, dtype)
 
 
-def _int32_values(
-    payload: memoryview, data_type: int, dtype: "np.dtype[Any]"
-) -> NDArray[Any]:
+def _int32_values(payload: memoryview, data_type: int, dtype: "np.dtype[Any]") -> NDArray[Any]:
     if data_type not in _AS_INT32:
         raise _Malformed("numbers of another type")
     numbers = _numbers(payload)

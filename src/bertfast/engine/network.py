@@ -63,15 +63,13 @@ class Network:
         return self._network.n_bytes
 
     def width(self, output: str) -> int:
-        """Return the last dimension of an output.
+        """Return the last dimension of an output, 0 if the model lacks it."""
+        return self._network.width(output)
 
-        Raises:
-            InputError: the model has no such output.
-        """
-        width = self._network.width(output)
-        if not width:
-            raise InputError(f"{self._path} has no output {output!r}")
-        return width
+    def check_output(self, output: str) -> None:
+        """Raise BundleError if the model lacks an output."""
+        if not self.width(output):
+            raise BundleError(f"{self._path} does not have the weights of {output!r}")
 
     def run(
         self,
@@ -100,13 +98,12 @@ class Network:
             float32 [rows, width], for sequence_output [tokens, width].
 
         Raises:
+            BundleError: the model lacks the output.
             InputError: an id, a segment or a length that the model does not have.
         """
-        self.width(output)
+        self.check_output(output)
         try:
-            return self._network.run(
-                ids, segments, offsets, output, token_budget, threads, advance
-            )
+            return self._network.run(ids, segments, offsets, output, token_budget, threads, advance)
         except ValueError as error:
             raise InputError(str(error)) from None
 

@@ -23,6 +23,7 @@ from bertfast.manifest import MODEL_FILE, VOCAB_FILE
 from bertfast.onnx.gate import DEFAULT_INPUTS, check_parity, compare_runners, run_graph
 from bertfast.onnx.graph import build_model
 from bertfast.onnx.heads import choose_outputs, has_pooler, name_labels
+from bertfast.onnx.native_gate import check_native
 from bertfast.onnx.source import Source, find_source
 from bertfast.version import __version__
 from bertfast.vocab import CLS_TOKEN, SEP_TOKEN
@@ -135,6 +136,16 @@ def export_bundle(
             parity["tensorflow"] = compare_runners(
                 lambda batches: run_graph(folder / MODEL_FILE, batches, chosen),
                 twin.run,
+                config,
+                chosen,
+                n_inputs=gate_inputs,
+                tolerance=tolerance,
+                **specials,
+            )
+        if graph == "fused":
+            step(f"comparing {gate_inputs} inputs with the native engine")
+            parity["native"] = check_native(
+                folder / MODEL_FILE,
                 config,
                 chosen,
                 n_inputs=gate_inputs,
