@@ -65,7 +65,7 @@ class Initializers:
         self._map = _map(self._path)
         try:
             self._tensors = dict(_tensors(memoryview(self._map)))
-        except (CheckpointError, _Malformed) as error:
+        except (CheckpointError, _MalformedError) as error:
             raise self._damaged(str(error)) from None
 
     def __contains__(self, name: str) -> bool:
@@ -84,7 +84,7 @@ class Initializers:
             raise BundleError(f"{self._path} lacks {name!r}; export the model again")
         try:
             return _array(self._tensors[name])
-        except (CheckpointError, _Malformed) as error:
+        except (CheckpointError, _MalformedError) as error:
             raise self._damaged(f"{name!r}: {error}") from None
 
     def release(self) -> None:
@@ -96,7 +96,7 @@ class Initializers:
         return BundleError(f"{self._path} cannot be read: {reason}; export the model again")
 
 
-class _Malformed(Exception):
+class _MalformedError(Exception):
     """The file is not what it should be."""
 
 
@@ -114,14 +114,14 @@ def _map(path: Path) -> mmap.mmap:
 def _tensors(model: memoryview) -> Iterator[tuple[str, _Tensor]]:
     graphs = [_message(value) for field, value in read_fields(model) if field == _MODEL_GRAPH]
     if len(graphs) != 1:
-        raise _Malformed(f"it holds {len(graphs)} graphs, not one")
+        raise _MalformedError(f"it holds {len(graphs)} graphs, not one")
     seen = set()
     for field, value in read_fields(graphs[0]):
         if field != _GRAPH_INITIALIZER:
             continue
         name, tensor = _tensor(_message(value))
         if name in seen:
-            raise _Malformed(f"{name!r} is there twice")
+            raise _MalformedError(f"{name!r} is there twice")
         seen.add(name)
         yield name, tensor
 
@@ -140,13 +140,13 @@ def _tensor(message: memoryview) -> tuple[str, _Tensor]:
         elif field in (_RAW_DATA, _FLOAT_DATA, _INT32_DATA):
             payloads[field] = _message(value)
         elif field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value):
-            raise _Malformed("its weights are in another file, which is refused")
+            raise _MalformedError("its weights are in another file, which is refused")
         elif field == _SEGMENT:
-            raise _Malformed("a tensor is cut into segments")
+            raise _MalformedError("a tensor is cut into segments")
     if len(payloads) > 1:
-        raise _Malformed(f"{name!r} has its data twice")
+        raise _MalformedError(f"{name!r} has its data twice")
     if len(dims) > _MAX_DIMS or not all(0 <= dim <= _MAX_DIM for dim in dims):
-        raise _Malformed(f"{name!r} has the shape {dims[:_MAX_DIMS]}")
+        raise _MalformedError(f"{name!r} has the shape {dims[:_MAX_DIMS]}")
     found = (payloads.get(field) for field in (_RAW_DATA, _FLOAT_DATA, _INT32_DATA))
     return name, _Tensor(data_type, tuple(dims), *found)
 
@@ -154,47 +154,47 @@ def _tensor(message: memoryview) -> tuple[str, _Tensor]:
 def _array(tensor: _Tensor) -> NDArray[Any]:
     dtype = _DTYPES.get(tensor.data_type)
     if dtype is None:
-        raise _Malformed(f"data type {tensor.data_type} is not one of an export")
+        raise _MalformedError(f"data type {tensor.data_type} is not one of an export")
     n_values = prod(tensor.dims)
     if tensor.ints is not None:
         values = _int32_values(tensor.ints, tensor.data_type, dtype)
     else:
         values = _stored_values(tensor, dtype)
     if len(values) != n_values:
-        raise _Malformed(f"{len(values)} values, but its shape is {list(tensor.dims)}")
+        raise _MalformedError(f"{len(values)} values, but its shape is {list(tensor.dims)}")
     return values.reshape(tensor.dims)
 
 
 def _stored_values(tensor: _Tensor, dtype: "np.dtype[Any]") -> NDArray[Any]:
     if tensor.floats is not None and tensor.data_type != _FLOAT:
-        raise _Malformed("numbers of another type")
+        raise _MalformedError("numbers of another type")
     payload = tensor.floats if tensor.raw is None else tensor.raw
     if payload is None:
         return np.empty(0, dtype)
     if len(payload) % dtype.itemsize:
-        raise _Malformed(f"{len(payload)} bytes do not make whole numbers")
+        raise _MalformedError(f"{len(payload)} bytes do not make whole numbers")
     return np.frombuffer(payload, dtype)
 
 
 def _int32_values(payload: memoryview, data_type: int, dtype: "np.dtype[Any]") -> NDArray[Any]:
     if data_type not in _AS_INT32:
-        raise _Malformed("numbers of another type")
+        raise _MalformedError("numbers of another type")
     numbers = _numbers(payload)
     limits = np.iinfo(dtype)
     if not all(limits.min <= number <= limits.max for number in numbers):
-        raise _Malformed("a number is out of range")
+        raise _MalformedError("a number is out of range")
     return np.array(numbers, dtype)
 
 
 def _message(value: int | memoryview) -> memoryview:
     if isinstance(value, int):
-        raise _Malformed("a number stands where a message should")
+        raise _MalformedError("a number stands where a message should")
     return value
 
 
 def _number(value: int | memoryview) -> int:
     if not isinstance(value, int):
-        raise _Malformed("a message stands where a number should")
+        raise _MalformedError("a message stands where a number should")
     return to_signed(value)
 
 

@@ -1,6 +1,7 @@
 """Windows through the native engine: rows in their order, packed without padding."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -60,4 +61,4 @@ class NativeRunner:
         if self.output != SEQUENCE_OUTPUT:
             return values
         # Copies: a view of one row would keep all of them in memory.
-        return [values[start:end].copy() for start, end in zip(offsets, offsets[1:], strict=False)]
+        return [values[start:end].copy() for start, end in pairwise(offsets)]
