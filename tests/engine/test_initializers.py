@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 def test_raw_tensors_come_back_as_they_were(
     path: Path, dtype: type, shape: tuple[int, ...]
 ) -> None:
-    array = np.arange(np.prod(shape, dtype=int)).astype(dtype).reshape(shape)
+    array: NDArray[Any] = np.arange(np.prod(shape, dtype=int)).astype(dtype).reshape(shape)
     initializers = Initializers(write(path, named("first", FLOATS), named("weights", array)))
     assert list(initializers) == ["first", "weights"]
     assert "weights" in initializers

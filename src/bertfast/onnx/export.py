@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from bertfast.bundle import (
     MANIFEST_FILE,
@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 
 StrPath = str | PathLike[str]
 GraphKind: TypeAlias = Literal["fused", "portable"]
+
+
+class SpecialIds(TypedDict):
+    """The ids that the gate's inputs begin and end with."""
+
+    cls_id: int
+    sep_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +193,7 @@ def prepare_export(
     return Prepared(source, contents, chosen, name_labels(labels, chosen, source, variables))
 
 
-def special_ids(prepared: Prepared) -> dict[str, int]:
+def special_ids(prepared: Prepared) -> SpecialIds:
     """Return the ids that the gate's inputs begin and end with, by the gate's names."""
     vocab = prepared.source.vocab
     return {"cls_id": vocab[CLS_TOKEN], "sep_id": vocab[SEP_TOKEN]}

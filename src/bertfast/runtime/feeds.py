@@ -78,4 +78,5 @@ def ragged_segments(
     starts = offsets[:-1]
     # A row without tokens, as the last one, may start behind the last token.
     before_row = seps_before[np.minimum(starts, max(len(ids) - 1, 0))] if len(ids) else starts
-    return (seps_before > np.repeat(before_row, np.diff(offsets))).astype(np.int32)
+    segments: NDArray[np.int32] = seps_before > np.repeat(before_row, np.diff(offsets))
+    return segments.astype(np.int32)
