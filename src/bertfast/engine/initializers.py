@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bertfast.checkpoint.varint import read_fields, read_varint, to_signed
 from bertfast.errors import BundleError, CheckpointError
+from bertfast.wire_format import read_fields, read_varint, to_signed
 
 # Field numbers.
 _MODEL_GRAPH = 7

@@ -1,4 +1,4 @@
-"""Protocol-buffer wire format, as far as a checkpoint index needs it."""
+"""Protocol-buffer wire format, as far as checkpoint indexes and ONNX models need it."""
 
 from collections.abc import Iterator
 from typing import TypeVar
