@@ -28,6 +28,7 @@ constexpr std::size_t kRowsHigh = 6;
 
 struct Lanes {
   using Vector = __m256;
+  using Table = Vector;
   static constexpr std::size_t kLanes = 8, kPieces = 8;
   static constexpr std::size_t kGeluDegree = 6, kTanhDegree = 10;
 
@@ -48,8 +49,9 @@ struct Lanes {
   static BERTFAST_INLINE Vector with_sign(Vector x, Vector sign) {
     return _mm256_or_ps(absolute(x), _mm256_and_ps(all(-0.0f), sign));
   }
-  static BERTFAST_INLINE Vector look_up(const float* table, Vector bits) {
-    return _mm256_permutevar8x32_ps(_mm256_load_ps(table), _mm256_castps_si256(bits));
+  static BERTFAST_INLINE Table table(const float* at) { return load(at); }
+  static BERTFAST_INLINE Vector look_up(Table table, Vector bits) {
+    return _mm256_permutevar8x32_ps(table, _mm256_castps_si256(bits));
   }
 };
 
