@@ -5,22 +5,42 @@
 // second argument if one is NaN), min (the same), multiply_add, absolute, with_sign,
 // and look_up(table, bits), which picks by the low bits of each lane.
 
-// The table's function at 0 <= x <= limit. Adding 2^23 + 2^22 rounds to an integer and
-// leaves it in the low bits.
+#include "unroll.h"
+
+// A table in registers: what is written to a tile could otherwise be the table.
 template <class Lanes, std::size_t kDegree>
-BERTFAST_INLINE typename Lanes::Vector evaluate(const Piecewise& table,
-                                                typename Lanes::Vector x) {
-  const typename Lanes::Vector magic = Lanes::all(12582912.0f);
-  const typename Lanes::Vector scale = Lanes::all(table.scale);
-  const typename Lanes::Vector piece = Lanes::multiply_add(x, scale, magic);
-  const typename Lanes::Vector t =
-      Lanes::multiply_add(x, scale, Lanes::subtract(magic, piece));
-  typename Lanes::Vector y = Lanes::look_up(table.coefficients[kDegree], piece);
-  for (std::size_t i = kDegree; i-- > 0;) {
-    y = Lanes::multiply_add(y, t, Lanes::look_up(table.coefficients[i], piece));
+struct Polynomials {
+  using Vector = typename Lanes::Vector;
+
+  Vector limit, scale;
+  typename Lanes::Table coefficients[kDegree + 1];
+
+  BERTFAST_INLINE explicit Polynomials(const Piecewise& table)
+      : limit(Lanes::all(table.limit)), scale(Lanes::all(table.scale)) {
+    unroll(
+        [&](auto i) __attribute__((always_inline)) {
+          coefficients[i] = Lanes::table(table.coefficients[i]);
+        },
+        std::make_index_sequence<kDegree + 1>());
   }
-  return y;
-}
+
+  // The function at |x|. Adding 2^23 + 2^22 rounds to an integer and leaves it in the
+  // low bits.
+  BERTFAST_INLINE Vector operator()(Vector x) const {
+    const Vector magic = Lanes::all(12582912.0f);
+    const Vector clamped = Lanes::min(limit, Lanes::absolute(x));
+    const Vector piece = Lanes::multiply_add(clamped, scale, magic);
+    const Vector t = Lanes::multiply_add(clamped, scale, Lanes::subtract(magic, piece));
+    Vector y = Lanes::look_up(coefficients[kDegree], piece);
+    unroll(
+        [&](auto i) __attribute__((always_inline)) {
+          const auto& next = coefficients[kDegree - 1 - i];
+          y = Lanes::multiply_add(y, t, Lanes::look_up(next, piece));
+        },
+        std::make_index_sequence<kDegree>());
+    return y;
+  }
+};
 
 template <class Lanes>
 struct Relu {
@@ -31,22 +51,19 @@ struct Relu {
 
 template <class Lanes>
 struct Gelu {
-  const Piecewise& rest;
+  Polynomials<Lanes, Lanes::kGeluDegree> rest;
 
   BERTFAST_INLINE typename Lanes::Vector operator()(typename Lanes::Vector x) const {
-    const auto clamped = Lanes::min(Lanes::all(rest.limit), Lanes::absolute(x));
-    return Lanes::subtract(Relu<Lanes>()(x),
-                           evaluate<Lanes, Lanes::kGeluDegree>(rest, clamped));
+    return Lanes::subtract(Relu<Lanes>()(x), rest(x));
   }
 };
 
 template <class Lanes>
 struct Tanh {
-  const Piecewise& table;
+  Polynomials<Lanes, Lanes::kTanhDegree> polynomials;
 
   BERTFAST_INLINE typename Lanes::Vector operator()(typename Lanes::Vector x) const {
-    const auto clamped = Lanes::min(Lanes::all(table.limit), Lanes::absolute(x));
-    return Lanes::with_sign(evaluate<Lanes, Lanes::kTanhDegree>(table, clamped), x);
+    return Lanes::with_sign(polynomials(x), x);
   }
 };
 
@@ -69,12 +86,18 @@ void activate_tile(Activation activation, float* tile, std::size_t rows,
     case Activation::kIdentity:
       return;
     case Activation::kGeluErf:
-      return map_tile<Lanes>(Gelu<Lanes>{tables.gelu_erf}, tile, rows, width, stride);
+      return map_tile<Lanes>(
+          Gelu<Lanes>{Polynomials<Lanes, Lanes::kGeluDegree>(tables.gelu_erf)}, tile,
+          rows, width, stride);
     case Activation::kGeluTanh:
-      return map_tile<Lanes>(Gelu<Lanes>{tables.gelu_tanh}, tile, rows, width, stride);
+      return map_tile<Lanes>(
+          Gelu<Lanes>{Polynomials<Lanes, Lanes::kGeluDegree>(tables.gelu_tanh)}, tile,
+          rows, width, stride);
     case Activation::kRelu:
       return map_tile<Lanes>(Relu<Lanes>(), tile, rows, width, stride);
     case Activation::kTanh:
-      return map_tile<Lanes>(Tanh<Lanes>{tables.tanh}, tile, rows, width, stride);
+      return map_tile<Lanes>(
+          Tanh<Lanes>{Polynomials<Lanes, Lanes::kTanhDegree>(tables.tanh)}, tile, rows,
+          width, stride);
   }
 }

@@ -24,6 +24,7 @@ typedef std::int8_t Byte4 __attribute__((vector_size(4)));
 
 struct Lanes {
   using Vector = float;
+  using Table = const float*;
   static constexpr std::size_t kLanes = 1, kPieces = 16;
   static constexpr std::size_t kGeluDegree = 4, kTanhDegree = 7;
 
@@ -36,7 +37,8 @@ struct Lanes {
   static float multiply_add(float a, float b, float c) { return a * b + c; }
   static float absolute(float x) { return std::fabs(x); }
   static float with_sign(float x, float sign) { return std::copysign(x, sign); }
-  static float look_up(const float* table, float bits) {
+  static Table table(const float* at) { return at; }
+  static float look_up(Table table, float bits) {
     std::uint32_t number;
     std::memcpy(&number, &bits, sizeof number);
     return table[number % kPieces];

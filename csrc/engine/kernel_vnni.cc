@@ -51,7 +51,9 @@ struct Int8Product {
     return _mm512_set1_epi32(four);
   }
   static BERTFAST_INLINE Sum multiply_add(Input x, Weights w, Sum sum) {
-    return _mm512_dpbusd_epi32(sum, x, w);
+    // The intrinsic makes GCC 12 spill sums that would fit in the registers.
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
+    return sum;
   }
 };
 

@@ -27,6 +27,12 @@ constexpr std::size_t kMaxWidth = 64;
 using Activate = void (*)(Activation activation, float* tile, std::size_t rows,
                           std::size_t width, std::size_t stride);
 
+// Weights that will be wanted next: how much of them to fetch with each chunk of steps.
+struct Ahead {
+  const std::uint8_t* begin;
+  std::size_t bytes_per_chunk;
+};
+
 struct FloatTileArguments {
   const std::uint8_t* in;    // rows in chunks
   const float* panel;        // [n_steps, width]
@@ -35,6 +41,7 @@ struct FloatTileArguments {
   std::size_t start_stride;  // 0 if all rows begin with the same
   float* out;                // [rows, width]; may be `start`
   std::size_t out_stride;
+  Ahead ahead;
 };
 
 struct FloatKernel {
@@ -54,6 +61,7 @@ struct Int8TileArguments {
   const float* bias;          // [width]
   float* out;                 // [rows, width]
   std::size_t out_stride;
+  Ahead ahead;
 };
 
 struct Int8Kernel {

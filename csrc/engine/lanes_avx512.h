@@ -3,6 +3,7 @@
 
 struct Lanes {
   using Vector = __m512;
+  using Table = Vector;
   static constexpr std::size_t kLanes = 16, kPieces = 16;
   static constexpr std::size_t kGeluDegree = 4, kTanhDegree = 7;
 
@@ -22,7 +23,8 @@ struct Lanes {
     const Vector bit = all(-0.0f);
     return _mm512_or_ps(_mm512_andnot_ps(bit, x), _mm512_and_ps(bit, sign));
   }
-  static BERTFAST_INLINE Vector look_up(const float* table, Vector bits) {
-    return _mm512_permutexvar_ps(_mm512_castps_si512(bits), _mm512_load_ps(table));
+  static BERTFAST_INLINE Table table(const float* at) { return load(at); }
+  static BERTFAST_INLINE Vector look_up(Table table, Vector bits) {
+    return _mm512_permutexvar_ps(_mm512_castps_si512(bits), table);
   }
 };

@@ -90,6 +90,18 @@ std::uint8_t* pack_rows(const float* in, std::size_t rows, std::size_t ldi,
   return out;
 }
 
+// The part of the next panel, which follows `panel`, that tile i of `count` fetches.
+// Without it, the first tile of each panel waits for the L3 cache.
+Ahead next_panel(const void* panel, std::size_t panel_bytes, std::size_t n_steps,
+                 std::size_t i, std::size_t count) {
+  const std::size_t n_chunks = (n_steps + kStepsPerChunk - 1) / kStepsPerChunk;
+  const std::size_t share = panel_bytes / count;
+  const std::size_t per_chunk =
+      round_up(share / std::max<std::size_t>(n_chunks, 1), 64);
+  const auto* next = static_cast<const std::uint8_t*>(panel) + panel_bytes;
+  return {next + i * per_chunk * n_chunks, per_chunk};
+}
+
 struct Call {
   const float* in;
   std::size_t m, ldi;
@@ -112,17 +124,21 @@ void multiply_block(const FloatWeights& weights, const Call& call, const Parts& 
   for (std::size_t number = 0; number < weights.n_panels; ++number) {
     const std::size_t column = number * kernel.width;
     const std::size_t columns = std::min(kernel.width, weights.n - column);
+    const float* panel = weights.panel(from, steps, number);
+    const std::size_t panel_bytes = steps * kernel.width * sizeof(float);
     for (std::size_t i = 0; i < tiles.count; ++i) {
       const std::size_t rows = tiles.size(i);
       TileTarget target(call.out + tiles.begin(i) * call.ldo + column, call.ldo, rows,
                         columns, kernel.width);
-      FloatTileArguments arguments{packed + tiles.begin(i) * bytes_per_row,
-                                   weights.panel(from, steps, number),
-                                   steps,
-                                   weights.bias.get() + column,
-                                   0,
-                                   target.at(),
-                                   target.stride()};
+      FloatTileArguments arguments{
+          packed + tiles.begin(i) * bytes_per_row,
+          panel,
+          steps,
+          weights.bias.get() + column,
+          0,
+          target.at(),
+          target.stride(),
+          next_panel(panel, panel_bytes, steps, i, tiles.count)};
       if (from > 0) {
         target.fetch();
         arguments.start = target.at();
@@ -175,14 +191,17 @@ void multiply_block(const Int8Weights& weights, const Call& call, const Parts& t
   for (std::size_t number = 0; number < weights.n_panels; ++number) {
     const std::size_t column = number * kernel.width;
     const std::size_t columns = std::min(kernel.width, weights.n - column);
+    const std::int8_t* panel = weights.panel(number);
+    const std::size_t panel_bytes = weights.panel(number + 1) - panel;
     for (std::size_t i = 0; i < tiles.count; ++i) {
       const std::size_t row = tiles.begin(i), rows = tiles.size(i);
       TileTarget target(call.out + row * call.ldo + column, call.ldo, rows, columns,
                         kernel.width);
       kernel.tiles[rows - 1](
-          {quantized + row * bytes_per_row, weights.panel(number), weights.n_steps,
+          {quantized + row * bytes_per_row, panel, weights.n_steps,
            weights.start.get() + column, row_scale + row, weights.scale.get() + column,
-           weights.bias.get() + column, target.at(), target.stride()});
+           weights.bias.get() + column, target.at(), target.stride(),
+           next_panel(panel, panel_bytes, weights.n_steps, i, tiles.count)});
       kernel.activate(call.activation, target.at(), rows, kernel.width,
                       target.stride());
       target.finish();

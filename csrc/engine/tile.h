@@ -8,6 +8,8 @@
 //   weights(panel, v)          the v-th vector of a step
 //   input(bytes)               4 bytes of a row, broadcast
 //   multiply_add(x, w, sum)    sum + x . w
+#include "unroll.h"
+
 template <class Product, std::size_t kRows>
 struct Tile {
   using Sum = typename Product::Sum;
@@ -16,8 +18,10 @@ struct Tile {
 
   Sum sums[kRows][Product::kVectors];
 
+  // `ahead` is fetched into the L2 cache meanwhile.
   BERTFAST_INLINE void multiply(const std::uint8_t* in, const std::uint8_t* panel,
-                                std::size_t n_steps) {
+                                std::size_t n_steps, const Ahead& ahead) {
+    const std::uint8_t* fetched = ahead.begin;
     // One place for the step: with a loop of its own for the last chunk, GCC spills
     // sums.
     while (n_steps > 0) {
@@ -28,6 +32,8 @@ struct Tile {
       }
       in += kRows * kChunkBytes;
       n_steps -= count;
+      const std::uint8_t* until = fetched + ahead.bytes_per_chunk;
+      for (; fetched < until; fetched += 64) __builtin_prefetch(fetched, 0, 2);
     }
   }
 
@@ -52,12 +58,6 @@ struct Tile {
   }
 };
 
-// Calls body(0), ..., body(kCount - 1), with the numbers as constants.
-template <class Body, std::size_t... kNumber>
-BERTFAST_INLINE void unroll(Body&& body, std::index_sequence<kNumber...>) {
-  (body(std::integral_constant<std::size_t, kNumber>()), ...);
-}
-
 // Calls body(row, vector) for each vector of sums, with both as constants.
 template <class Product, std::size_t kRows, class Body>
 BERTFAST_INLINE void for_each_sum(Body&& body) {
@@ -76,9 +76,10 @@ void float_tile(const FloatTileArguments& given) {
       [&](auto row, auto vector) __attribute__((always_inline)) {
         tile.sums[row][vector] =
             Product::load(given.start + row * given.start_stride + vector * kLanes);
+        __builtin_prefetch(given.out + row * given.out_stride + vector * kLanes, 1, 3);
       });
   tile.multiply(given.in, reinterpret_cast<const std::uint8_t*>(given.panel),
-                given.n_steps);
+                given.n_steps, given.ahead);
   for_each_sum<Product, kRows>(
       [&](auto row, auto vector) __attribute__((always_inline)) {
         Product::store(given.out + row * given.out_stride + vector * kLanes,
@@ -93,9 +94,10 @@ void int8_tile(const Int8TileArguments& given) {
   for_each_sum<Product, kRows>(
       [&](auto row, auto vector) __attribute__((always_inline)) {
         tile.sums[row][vector] = Product::load_sums(given.start + vector * kLanes);
+        __builtin_prefetch(given.out + row * given.out_stride + vector * kLanes, 1, 3);
       });
   tile.multiply(given.in, reinterpret_cast<const std::uint8_t*>(given.panel),
-                given.n_steps);
+                given.n_steps, given.ahead);
   for_each_sum<Product, kRows>(
       [&](auto row, auto vector) __attribute__((always_inline)) {
         Product::store_scaled(tile.sums[row][vector], given.row_scale[row],
