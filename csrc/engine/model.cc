@@ -106,6 +106,11 @@ Linear Model::pack_columns(const DenseWeights& weights, std::size_t k, std::size
   return pack(part, k, width);
 }
 
+std::vector<float> Model::smoothing(const DenseWeights& weights) const {
+  if (weights.smoothing == nullptr) return {};
+  return {weights.smoothing, weights.smoothing + shape_.hidden};
+}
+
 Model::Norm Model::copy(const NormWeights& weights) const {
   return {{weights.gamma, weights.gamma + shape_.hidden},
           {weights.beta, weights.beta + shape_.hidden}};
@@ -120,9 +125,11 @@ void Model::add_layer(const LayerWeights& weights) {
   Layer layer{std::nullopt,
               std::nullopt,
               std::nullopt,
+              smoothing(weights.qkv),
               pack(weights.attention_output, h, h),
               copy(weights.attention_norm),
               pack(weights.intermediate, h, shape_.intermediate),
+              smoothing(weights.intermediate),
               pack(weights.output, shape_.intermediate, h),
               copy(weights.output_norm)};
   if (layers_.size() + 1 < shape_.n_layers) {
@@ -251,6 +258,19 @@ void Model::run_layer(const Layer& layer, bool first_only, Batch* batch) const {
   feed_forward(layer, batch);
 }
 
+// `n_rows` rows of x times a factor a channel, in the buffer of the context, which is
+// free before attention and behind its output; x itself if there are no factors.
+const float* Model::smoothed(const float* x, const std::vector<float>& factors,
+                             Batch* batch) const {
+  if (factors.empty()) return x;
+  const std::size_t h = shape_.hidden;
+  for (std::size_t row = 0; row < batch->n_rows; ++row) {
+    for (std::size_t i = 0; i < h; ++i)
+      batch->context[row * h + i] = x[row * h + i] * factors[i];
+  }
+  return batch->context;
+}
+
 // x to query, key and value: wide [n_tokens, 3 * hidden]. With `first_only`, x becomes
 // the first tokens' rows, and wide is key and value [n_tokens, 2 * hidden], then the
 // query [n_texts, hidden].
@@ -259,18 +279,20 @@ void Model::project(const Layer& layer, bool first_only, Batch* batch) const {
   const std::size_t n = batch->n_tokens;
   Workspace& products = *batch->products;
   constexpr auto kNone = Activation::kIdentity;
+  const float* in = smoothed(batch->x, layer.qkv_smoothing, batch);
   if (layer.qkv) {
-    layer.qkv->apply(batch->x, n, h, kNone, batch->wide, 3 * h, products);
+    layer.qkv->apply(in, n, h, kNone, batch->wide, 3 * h, products);
   } else if (!first_only) {
-    layer.query->apply(batch->x, n, h, kNone, batch->wide, 3 * h, products);
-    layer.key_value->apply(batch->x, n, h, kNone, batch->wide + h, 3 * h, products);
+    layer.query->apply(in, n, h, kNone, batch->wide, 3 * h, products);
+    layer.key_value->apply(in, n, h, kNone, batch->wide + h, 3 * h, products);
   } else {
-    layer.key_value->apply(batch->x, n, h, kNone, batch->wide, 2 * h, products);
+    layer.key_value->apply(in, n, h, kNone, batch->wide, 2 * h, products);
     for (std::size_t text = 0; text < batch->n_texts; ++text)
       std::memmove(batch->x + text * h, batch->x + batch->start(text) * h,
                    h * sizeof(float));
     batch->n_rows = batch->n_texts;
-    layer.query->apply(batch->x, batch->n_texts, h, kNone, batch->wide + n * 2 * h, h,
+    in = smoothed(batch->x, layer.qkv_smoothing, batch);
+    layer.query->apply(in, batch->n_texts, h, kNone, batch->wide + n * 2 * h, h,
                        products);
   }
 }
@@ -303,8 +325,9 @@ void Model::attend(bool first_only, Batch* batch) const {
 
 void Model::feed_forward(const Layer& layer, Batch* batch) const {
   const std::size_t h = shape_.hidden;
-  layer.intermediate.apply(batch->attended, batch->n_rows, h, shape_.activation,
-                           batch->wide, shape_.intermediate, *batch->products);
+  const float* in = smoothed(batch->attended, layer.intermediate_smoothing, batch);
+  layer.intermediate.apply(in, batch->n_rows, h, shape_.activation, batch->wide,
+                           shape_.intermediate, *batch->products);
   layer.output.apply(batch->wide, batch->n_rows, shape_.intermediate,
                      Activation::kIdentity, batch->context, h, *batch->products);
   const LayerNorm norm = view(layer.output_norm);

@@ -46,6 +46,7 @@ cdef extern from "bertfast/engine/model.h" namespace "bertfast::engine" nogil:
         const float* scale
         const float* bias
         cbool quantize
+        const float* smoothing
     cdef cppclass NormWeights:
         const float* gamma
         const float* beta
@@ -173,6 +174,8 @@ cdef DenseWeights dense(object weights, size_t k, size_t n) except *:
         result.int8 = &bytes_view[0]
         result.scale = floats(weights.scale, n)
     result.bias = floats(weights.bias, n)
+    if weights.smoothing is not None:
+        result.smoothing = floats(weights.smoothing, k)
     return result
 
 

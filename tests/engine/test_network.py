@@ -171,6 +171,30 @@ def test_int8_weights_stay_close_to_the_float_ones(
     assert (exact * close).sum(axis=1).min() > 0.99
 
 
+@pytest.mark.parametrize("output", ["mean_embedding", "logits"])
+def test_smoothing_is_multiplied_back_in(
+    model_path: Path, network: Network, config: BertConfig, tmp_path: Path, output: str
+) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(str(model_path))
+    rng = np.random.default_rng(0)
+    for tensor in list(model.graph.initializer):
+        if tensor.name.endswith(("qkv/kernel", "intermediate/dense/kernel")):
+            factors = rng.uniform(0.2, 3, 48).astype(np.float32)
+            kernel = numpy_helper.to_array(tensor) / factors[:, None]
+            tensor.CopyFrom(numpy_helper.from_array(kernel, tensor.name))
+            model.graph.initializer.append(
+                numpy_helper.from_array(factors, f"{tensor.name}_smoothing")
+            )
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    rows = random_rows(config, LENGTHS)
+    given = run(Network(path, config), rows, output)
+    assert np.abs(given - run(network, rows, output)).max() < 1e-5
+
+
 def test_progress_counts_every_row_and_token(network: Network, config: BertConfig) -> None:
     rows = random_rows(config, LENGTHS * 20)
     for threads in (1, 3):

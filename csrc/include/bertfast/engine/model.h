@@ -43,7 +43,8 @@ struct DenseWeights {
   const std::int8_t* int8 = nullptr;
   const float* scale = nullptr;
   const float* bias = nullptr;
-  bool quantize = false;  // float32 weights become int8 here
+  bool quantize = false;             // float32 weights become int8 here
+  const float* smoothing = nullptr;  // of qkv and intermediate alone
 };
 
 struct NormWeights {
@@ -117,9 +118,11 @@ class Model {
     std::optional<Linear> qkv;
     std::optional<Linear> query;
     std::optional<Linear> key_value;
+    std::vector<float> qkv_smoothing;  // empty for none
     Linear attention_output;
     Norm attention_norm;
     Linear intermediate;
+    std::vector<float> intermediate_smoothing;  // empty for none
     Linear output;
     Norm output_norm;
   };
@@ -128,11 +131,14 @@ class Model {
   Linear pack(const DenseWeights& weights, std::size_t k, std::size_t n) const;
   Linear pack_columns(const DenseWeights& weights, std::size_t k, std::size_t n,
                       std::size_t begin, std::size_t end) const;
+  std::vector<float> smoothing(const DenseWeights& weights) const;
   Norm copy(const NormWeights& weights) const;
   LayerNorm view(const Norm& norm) const;
   void embed(const Texts& texts, Batch* batch) const;
   void run_layer(const Layer& layer, bool first_only, Batch* batch) const;
   void project(const Layer& layer, bool first_only, Batch* batch) const;
+  const float* smoothed(const float* x, const std::vector<float>& factors,
+                        Batch* batch) const;
   void attend(bool first_only, Batch* batch) const;
   void feed_forward(const Layer& layer, Batch* batch) const;
   void mean(const Batch& batch, float* out) const;
