@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from bertfast.engine.initializers import Initializers
 from bertfast.errors import BundleError
 
-_MIN_SIZE = 1e-6
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dense:
@@ -99,14 +97,11 @@ class Weights:
     def layer(self, number: int) -> Layer:
         """Return the weights of one encoder layer."""
         scope = f"bert/encoder/layer_{number}"
-        before = f"bert/encoder/layer_{number - 1}/output" if number else "bert/embeddings"
         return Layer(
-            self._smoothed(f"{scope}/attention/self/qkv", self._norm(f"{before}/LayerNorm")),
+            self._smoothed(f"{scope}/attention/self/qkv"),
             self._dense(f"{scope}/attention/output/dense"),
             self._norm(f"{scope}/attention/output/LayerNorm"),
-            self._smoothed(
-                f"{scope}/intermediate/dense", self._norm(f"{scope}/attention/output/LayerNorm")
-            ),
+            self._smoothed(f"{scope}/intermediate/dense"),
             self._dense(f"{scope}/output/dense"),
             self._norm(f"{scope}/output/LayerNorm"),
         )
@@ -129,15 +124,10 @@ class Weights:
         quantize = (self._quantize if quantize is None else quantize) and scale is None
         return Dense(_aligned(weight), scale, bias, quantize)
 
-    def _smoothed(self, scope: str, norm: Norm) -> Dense:
-        """Return a layer that multiplies what comes out of `norm`."""
+    def _smoothed(self, scope: str) -> Dense:
+        """Return a layer whose input may have to be multiplied by something."""
         dense, name = self._dense(scope), f"{scope}/kernel_smoothing"
-        if name in self._initializers:
-            return replace(dense, smoothing=self._vector(name))
-        if not dense.quantize:
-            return dense
-        factors = smoothing_factors(dense.weight, norm)
-        return replace(dense, weight=dense.weight / factors[:, None], smoothing=factors)
+        return replace(dense, smoothing=self._vector(name)) if name in self._initializers else dense
 
     def _norm(self, scope: str) -> Norm:
         return Norm(self._vector(f"{scope}/gamma"), self._vector(f"{scope}/beta"))
@@ -159,24 +149,6 @@ class Weights:
         if array.dtype != dtype:
             raise BundleError(f"{name}: expected {np.dtype(dtype)}, found {array.dtype}")
         return array
-
-
-def smoothing_factors(kernel: NDArray[np.float32], norm: Norm) -> NDArray[np.float32]:
-    """Return factors, float32 [k], that even out what a kernel multiplies behind a LayerNorm.
-
-    A few channels are far larger than the rest, and int8 has one scale for all channels of a
-    row. Each channel is shrunk by the square root of its size over its kernel row's, which the
-    kernel takes up. A channel's size is told by the LayerNorm: normed values seldom exceed 4.
-    Source: Xiao et al., "SmoothQuant", 2023, with the norm in the place of a calibration.
-
-    Args:
-        kernel: float32 [k, n].
-        norm: what the input comes out of, [k] each.
-    """
-    channels = np.maximum(4 * np.abs(norm.gamma) + np.abs(norm.beta), _MIN_SIZE)
-    rows = np.maximum(np.abs(kernel).max(axis=1), _MIN_SIZE)
-    factors: NDArray[np.float32] = np.sqrt(rows / channels)
-    return factors.astype(np.float32)
 
 
 def _aligned(array: NDArray[Any]) -> NDArray[Any]:
