@@ -83,16 +83,17 @@ struct Int8Product {
   static constexpr std::size_t kVectors = kVectorsWide;
   static constexpr std::size_t kStepBytes = 16 * kVectors;
 
-  static BERTFAST_INLINE Sum load_sums(const std::int32_t* at) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
-  }
-  static BERTFAST_INLINE void store_scaled(Sum sum, float row_scale,
-                                           const float* column_scale, const float* bias,
+  static BERTFAST_INLINE void store_scaled(Sum sum, RowScale row,
+                                           const float* column_scale,
+                                           const float* column_shift, const float* bias,
                                            float* out) {
     const __m256 scaled =
-        _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_set1_ps(row_scale));
-    _mm256_storeu_ps(out, _mm256_fmadd_ps(scaled, _mm256_loadu_ps(column_scale),
-                                          _mm256_loadu_ps(bias)));
+        _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_set1_ps(row.scale));
+    const __m256 shifted =
+        _mm256_fmadd_ps(_mm256_set1_ps(row.shift), _mm256_loadu_ps(column_shift),
+                        _mm256_loadu_ps(bias));
+    _mm256_storeu_ps(out,
+                     _mm256_fmadd_ps(scaled, _mm256_loadu_ps(column_scale), shifted));
   }
   static BERTFAST_INLINE Weights weights(const std::uint8_t* panel, std::size_t v) {
     return _mm256_cvtepi8_epi16(
@@ -108,63 +109,71 @@ struct Int8Product {
   }
 };
 
-// The bits of non-negative floats, NaN included, are ordered as the floats are.
-float absolute_maximum(const float* row, std::size_t k) {
-  const __m256i without_sign = _mm256_set1_epi32(0x7fffffff);
-  __m256i largest = _mm256_setzero_si256();
+struct Range {
+  float least, greatest, damage;
+};
+
+Range range_of(const float* row, std::size_t k) {
+  const __m256 first = _mm256_set1_ps(k > 0 ? row[0] : 0.0f);
+  __m256 least = first, greatest = first, damage = _mm256_setzero_ps();
   std::size_t i = 0;
   for (; i + 8 <= k; i += 8) {
-    const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + i));
-    largest = _mm256_max_epi32(largest, _mm256_and_si256(bits, without_sign));
+    const __m256 values = _mm256_loadu_ps(row + i);
+    least = _mm256_min_ps(values, least);
+    greatest = _mm256_max_ps(values, greatest);
+    damage = _mm256_fmadd_ps(values, _mm256_setzero_ps(), damage);
   }
-  alignas(32) std::int32_t lanes[8];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), largest);
-  std::int32_t bits = 0;
+  float lanes[3][8];
+  _mm256_storeu_ps(lanes[0], least);
+  _mm256_storeu_ps(lanes[1], greatest);
+  _mm256_storeu_ps(lanes[2], damage);
+  Range range{lanes[0][0], lanes[1][0], lanes[2][0]};
+  for (std::size_t lane = 1; lane < 8; ++lane) {
+    range.least = lanes[0][lane] < range.least ? lanes[0][lane] : range.least;
+    range.greatest = lanes[1][lane] > range.greatest ? lanes[1][lane] : range.greatest;
+    range.damage += lanes[2][lane];
+  }
   for (; i < k; ++i) {
-    std::int32_t last;
-    std::memcpy(&last, row + i, sizeof last);
-    last &= 0x7fffffff;
-    if (last > bits) bits = last;
+    range.least = row[i] < range.least ? row[i] : range.least;
+    range.greatest = row[i] > range.greatest ? row[i] : range.greatest;
+    range.damage += row[i] * 0.0f;
   }
-  for (const std::int32_t lane : lanes) {
-    if (lane > bits) bits = lane;
-  }
-  float maximum;
-  std::memcpy(&maximum, &bits, sizeof maximum);
-  return maximum;
+  return range;
 }
 
 // 16 values as 16-bit integers in order.
-BERTFAST_INLINE __m256i quantize_half(const float* in, __m256 inverse) {
-  const __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(in), inverse));
-  const __m256i high =
-      _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(in + 8), inverse));
-  return _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
+BERTFAST_INLINE __m256i quantize_half(const float* in, __m256 least, __m256 inverse) {
+  const auto eight = [&](const float* at) __attribute__((always_inline)) {
+    const __m256 above = _mm256_sub_ps(_mm256_loadu_ps(at), least);
+    return _mm256_cvtps_epi32(_mm256_mul_ps(above, inverse));
+  };
+  const __m256i packed = _mm256_packs_epi32(eight(in), eight(in + 8));
+  return _mm256_permute4x64_epi64(packed, 0xd8);
 }
 
-BERTFAST_INLINE void quantize_chunk(const float* in, __m256 inverse,
+BERTFAST_INLINE void quantize_chunk(const float* in, __m256 least, __m256 inverse,
                                     std::uint8_t* out) {
   __m256i* halves = reinterpret_cast<__m256i*>(out);
-  _mm256_store_si256(halves, quantize_half(in, inverse));
-  _mm256_store_si256(halves + 1, quantize_half(in + 16, inverse));
+  _mm256_store_si256(halves, quantize_half(in, least, inverse));
+  _mm256_store_si256(halves + 1, quantize_half(in + 16, least, inverse));
 }
 
 void quantize(const float* in, std::size_t rows, std::size_t ldi, std::size_t k,
-              std::uint8_t* out, float* row_scale) {
+              std::uint8_t* out, RowScale* scales) {
   for (std::size_t row = 0; row < rows; ++row, in += ldi) {
-    const float maximum = absolute_maximum(in, k);
-    const bool is_zero = maximum < kSmallestMaximum;
-    row_scale[row] = is_zero ? 0.0f : maximum / 127.0f;
-    const __m256 inverse = _mm256_set1_ps(is_zero ? 0.0f : 127.0f / maximum);
+    const Range range = range_of(in, k);
+    scales[row] = make_row_scale(range.least, range.greatest, range.damage);
+    const __m256 least = _mm256_set1_ps(range.least);
+    const __m256 inverse = _mm256_set1_ps(inverse_of(range.least, range.greatest));
     std::uint8_t* chunk = out + row * kChunkBytes;
     std::size_t i = 0;
     for (; i + 32 <= k; i += 32, chunk += rows * kChunkBytes) {
-      quantize_chunk(in + i, inverse, chunk);
+      quantize_chunk(in + i, least, inverse, chunk);
     }
     if (i == k) continue;
     float last[32] = {};
     std::memcpy(last, in + i, (k - i) * sizeof(float));
-    quantize_chunk(last, inverse, chunk);
+    quantize_chunk(last, least, inverse, chunk);
   }
 }
 
@@ -172,9 +181,9 @@ void quantize(const float* in, std::size_t rows, std::size_t ldi, std::size_t k,
 
 constexpr FloatKernel kAvx2Float = make_float_kernel<FloatProduct>(
     8 * kVectorsWide, activate_tile<Lanes>, std::make_index_sequence<kRowsHigh>());
-constexpr Int8Kernel kAvx2Int8 = make_int8_kernel<Int8Product>(
-    {8 * kVectorsWide, 2, 0}, quantize, activate_tile<Lanes>,
-    std::make_index_sequence<kRowsHigh>());
+constexpr Int8Kernel kAvx2Int8 =
+    make_int8_kernel<Int8Product>({8 * kVectorsWide, 2}, quantize, activate_tile<Lanes>,
+                                  std::make_index_sequence<kRowsHigh>());
 
 }  // namespace bertfast::engine
 

@@ -81,15 +81,14 @@ struct Int8Product {
   static constexpr std::size_t kVectors = kVectorsWide;
   static constexpr std::size_t kStepBytes = 4 * kVectors;
 
-  static BERTFAST_INLINE Sum load_sums(const std::int32_t* at) {
-    return load_as<Sum>(at);
-  }
-  static BERTFAST_INLINE void store_scaled(Sum sum, float row_scale,
-                                           const float* column_scale, const float* bias,
+  static BERTFAST_INLINE void store_scaled(Sum sum, RowScale row,
+                                           const float* column_scale,
+                                           const float* column_shift, const float* bias,
                                            float* out) {
-    const Float4 scaled = __builtin_convertvector(sum, Float4) * row_scale;
-    FloatProduct::store(
-        out, scaled * FloatProduct::load(column_scale) + FloatProduct::load(bias));
+    const Float4 scaled = __builtin_convertvector(sum, Float4) * row.scale;
+    const Float4 shifted =
+        row.shift * FloatProduct::load(column_shift) + FloatProduct::load(bias);
+    FloatProduct::store(out, scaled * FloatProduct::load(column_scale) + shifted);
   }
   static BERTFAST_INLINE Weights weights(const std::uint8_t* panel, std::size_t v) {
     return __builtin_convertvector(load_as<Byte4>(panel + 4 * v), Int4);
@@ -102,32 +101,26 @@ struct Int8Product {
   }
 };
 
-// The bits of non-negative floats, NaN included, are ordered as the floats are.
-float absolute_maximum(const float* row, std::size_t k) {
-  std::int32_t largest = 0;
-  for (std::size_t i = 0; i < k; ++i) {
-    const std::int32_t bits = load_as<std::int32_t>(row + i) & 0x7fffffff;
-    if (bits > largest) largest = bits;
-  }
-  return load_as<float>(&largest);
-}
-
 // Adding 1.5 * 2^23 rounds to the nearest even integer and leaves it in the low bits.
-inline std::int32_t round_to_int(float x) {
+inline std::int32_t round_to_byte(float x) {
   const float magic = 12582912.0f;
-  const float shifted = (x > -127.0f ? (x < 127.0f ? x : 127.0f) : -127.0f) + magic;
+  const float shifted = (x > 0.0f ? (x < 255.0f ? x : 255.0f) : 0.0f) + magic;
   return load_as<std::int32_t>(&shifted) - load_as<std::int32_t>(&magic);
 }
 
 void quantize(const float* in, std::size_t rows, std::size_t ldi, std::size_t k,
-              std::uint8_t* out, float* row_scale) {
+              std::uint8_t* out, RowScale* scales) {
   for (std::size_t row = 0; row < rows; ++row, in += ldi) {
-    const float maximum = absolute_maximum(in, k);
-    const bool is_zero = maximum < kSmallestMaximum;
-    row_scale[row] = is_zero ? 0.0f : maximum / 127.0f;
-    const float inverse = is_zero ? 0.0f : 127.0f / maximum;
+    float least = k > 0 ? in[0] : 0.0f, greatest = least, damage = 0.0f;
     for (std::size_t i = 0; i < k; ++i) {
-      const std::int32_t value = round_to_int(in[i] * inverse);
+      least = in[i] < least ? in[i] : least;
+      greatest = in[i] > greatest ? in[i] : greatest;
+      damage += in[i] * 0.0f;
+    }
+    scales[row] = make_row_scale(least, greatest, damage);
+    const float inverse = inverse_of(least, greatest);
+    for (std::size_t i = 0; i < k; ++i) {
+      const std::int32_t value = round_to_byte((in[i] - least) * inverse);
       std::uint8_t* chunk = out + (i / kStepsPerChunk * rows + row) * kChunkBytes;
       std::memcpy(chunk + 4 * (i % kStepsPerChunk), &value, sizeof value);
     }
@@ -138,8 +131,8 @@ void quantize(const float* in, std::size_t rows, std::size_t ldi, std::size_t k,
 
 constexpr FloatKernel kPortableFloat = make_float_kernel<FloatProduct>(
     4 * kVectorsWide, activate_tile<Lanes>, std::make_index_sequence<kRowsHigh>());
-constexpr Int8Kernel kPortableInt8 = make_int8_kernel<Int8Product>(
-    {4 * kVectorsWide, 1, 0}, quantize, activate_tile<Lanes>,
-    std::make_index_sequence<kRowsHigh>());
+constexpr Int8Kernel kPortableInt8 =
+    make_int8_kernel<Int8Product>({4 * kVectorsWide, 1}, quantize, activate_tile<Lanes>,
+                                  std::make_index_sequence<kRowsHigh>());
 
 }  // namespace bertfast::engine

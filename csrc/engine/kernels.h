@@ -51,13 +51,21 @@ struct FloatKernel {
   Activate activate;
 };
 
+// How a row was quantized: value = shift + scale * q, with q from 0 to 255. What a
+// row's values are spread over is not centred at 0 behind a GELU or where one column
+// stands out, and each bit counts: symmetric steps double the error of MiniLM's
+// embeddings.
+struct RowScale {
+  float scale, shift;
+};
+
 struct Int8TileArguments {
   const std::uint8_t* in;     // quantized rows in chunks
   const std::int8_t* panel;   // [n_steps, width, group]
   std::size_t n_steps;        // k / group, rounded up
-  const std::int32_t* start;  // what the sums begin with, for each column
-  const float* row_scale;     // [rows]
+  const RowScale* rows;       // [rows]
   const float* column_scale;  // [width]
+  const float* column_shift;  // [width]: the sum of the column's dequantized weights
   const float* bias;          // [width]
   float* out;                 // [rows, width]
   std::size_t out_stride;
@@ -66,12 +74,11 @@ struct Int8TileArguments {
 
 struct Int8Kernel {
   std::size_t max_rows, width;
-  std::size_t group;    // how many quantized values there are in the 4 bytes of a step
-  std::int32_t offset;  // what is added to them; `start` takes it away again
+  std::size_t group;  // how many quantized values there are in the 4 bytes of a step
   void (*tiles[kMaxRows])(const Int8TileArguments&);
   // Quantizes rows [rows, k] of stride ldi into the chunks of one tile.
   void (*quantize)(const float* in, std::size_t rows, std::size_t ldi, std::size_t k,
-                   std::uint8_t* out, float* row_scale);
+                   std::uint8_t* out, RowScale* scales);
   Activate activate;
 };
 
@@ -83,9 +90,21 @@ const Int8Kernel* int8_kernel(Kernel kernel);
 extern const FloatKernel kPortableFloat, kAvx2Float, kAvx512Float;
 extern const Int8Kernel kPortableInt8, kAvx2Int8, kAvx512Int8;
 
-// Rows whose absolute maximum is below this are taken for zeros: 127 / maximum would
-// not be finite.
-constexpr float kSmallestMaximum = 1e-36f;
+// A range of values below this is taken for none: 255 / range would not be finite.
+constexpr float kSmallestRange = 1e-36f;
+
+// The scale of a row of which the least and the greatest value are known. `damage` is
+// NaN if the row holds a NaN or an infinity, and then so is all that comes of it; else
+// 0.
+inline RowScale make_row_scale(float least, float greatest, float damage) {
+  const float range = greatest - least;
+  return {(range < kSmallestRange ? 0.0f : range / 255.0f) + damage, least + damage};
+}
+
+inline float inverse_of(float least, float greatest) {
+  const float range = greatest - least;
+  return range < kSmallestRange ? 0.0f : 255.0f / range;
+}
 
 }  // namespace bertfast::engine
 

@@ -180,13 +180,13 @@ void multiply(const FloatWeights& weights, const Call& call) {
 }
 
 void multiply_block(const Int8Weights& weights, const Call& call, const Parts& tiles,
-                    std::uint8_t* quantized, float* row_scale) {
+                    std::uint8_t* quantized, RowScale* scales) {
   const Int8Kernel& kernel = *weights.kernel;
   const std::size_t bytes_per_row = chunked_bytes(weights.n_steps);
   for (std::size_t i = 0; i < tiles.count; ++i) {
     const std::size_t row = tiles.begin(i);
     kernel.quantize(call.in + row * call.ldi, tiles.size(i), call.ldi, weights.k,
-                    quantized + row * bytes_per_row, row_scale + row);
+                    quantized + row * bytes_per_row, scales + row);
   }
   for (std::size_t number = 0; number < weights.n_panels; ++number) {
     const std::size_t column = number * kernel.width;
@@ -198,8 +198,8 @@ void multiply_block(const Int8Weights& weights, const Call& call, const Parts& t
       TileTarget target(call.out + row * call.ldo + column, call.ldo, rows, columns,
                         kernel.width);
       kernel.tiles[rows - 1](
-          {quantized + row * bytes_per_row, panel, weights.n_steps,
-           weights.start.get() + column, row_scale + row, weights.scale.get() + column,
+          {quantized + row * bytes_per_row, panel, weights.n_steps, scales + row,
+           weights.scale.get() + column, weights.shift.get() + column,
            weights.bias.get() + column, target.at(), target.stride(),
            next_panel(panel, panel_bytes, weights.n_steps, i, tiles.count)});
       kernel.activate(call.activation, target.at(), rows, kernel.width,
@@ -217,9 +217,9 @@ void multiply(const Int8Weights& weights, const Call& call) {
     const Call part = rows_of(call, blocks, block);
     const std::size_t n_bytes = part.m * bytes_per_row;
     auto* quantized = static_cast<std::uint8_t*>(
-        call.workspace.reserve(n_bytes + part.m * sizeof(float)));
+        call.workspace.reserve(n_bytes + part.m * sizeof(RowScale)));
     multiply_block(weights, part, Parts(part.m, max_rows), quantized,
-                   reinterpret_cast<float*>(quantized + n_bytes));
+                   reinterpret_cast<RowScale*>(quantized + n_bytes));
   }
 }
 
@@ -291,7 +291,7 @@ Linear Linear::quantize(const float* weight, const float* bias, std::size_t k,
   std::vector<std::int8_t> quantized(k * n);
   for (std::size_t i = 0; i < k * n; ++i) {
     const float largest = scale[i % n];
-    if (largest < kSmallestMaximum) continue;
+    if (largest < kSmallestRange) continue;
     const float value = std::nearbyint(weight[i] * (127.0f / largest));
     quantized[i] = static_cast<std::int8_t>(std::min(127.0f, std::max(-127.0f, value)));
   }

@@ -1,6 +1,7 @@
 #include "packed_weights.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace bertfast::engine {
 namespace {
@@ -51,22 +52,26 @@ Int8Weights::Int8Weights(const Int8Kernel* given_kernel, const std::int8_t* weig
       panels(allocate_zeros<std::int8_t>(n_panels * kernel->width * n_steps *
                                          kernel->group)),
       scale(padded(given_scale, n, n_panels * kernel->width)),
-      bias(padded(given_bias, n, n_panels * kernel->width)),
-      start(allocate_zeros<std::int32_t>(n_panels * kernel->width)) {
+      shift(allocate_zeros<float>(n_panels * kernel->width)),
+      bias(padded(given_bias, n, n_panels * kernel->width)) {
   const std::size_t width = kernel->width, group = kernel->group;
+  std::vector<std::int32_t> sums(n, 0);
   for (std::size_t i = 0; i < k; ++i) {
     const std::int8_t* row = weight + i * n;
     for (std::size_t column = 0; column < n; ++column) {
       const std::size_t step = column / width * n_steps + i / group;
       panels[(step * width + column % width) * group + i % group] = row[column];
-      start[column] -= kernel->offset * row[column];
+      sums[column] += row[column];
     }
+  }
+  for (std::size_t column = 0; column < n; ++column) {
+    shift[column] = static_cast<float>(sums[column]) * scale[column];
   }
 }
 
 std::size_t Int8Weights::n_bytes() const {
   const std::size_t columns = n_panels * kernel->width;
-  return columns * (n_steps * kernel->group + 2 * sizeof(float) + sizeof(std::int32_t));
+  return columns * (n_steps * kernel->group + 3 * sizeof(float));
 }
 
 }  // namespace bertfast::engine

@@ -39,8 +39,7 @@ struct Int8Weights {
   const Int8Kernel* kernel;
   std::size_t k, n, n_panels, n_steps;
   AlignedArray<std::int8_t> panels;
-  AlignedArray<float> scale, bias;   // [n_panels * width]
-  AlignedArray<std::int32_t> start;  // [n_panels * width]: -offset * sum of column
+  AlignedArray<float> scale, shift, bias;  // [n_panels * width]
 
   Int8Weights(const Int8Kernel* kernel, const std::int8_t* weight, const float* scale,
               const float* bias, std::size_t k, std::size_t n);

@@ -89,21 +89,23 @@ void float_tile(const FloatTileArguments& given) {
 
 template <class Product, std::size_t kRows>
 void int8_tile(const Int8TileArguments& given) {
+  using Sum = typename Product::Sum;
   constexpr std::size_t kLanes = sizeof(typename Product::Sum) / sizeof(float);
   Tile<Product, kRows> tile;
   for_each_sum<Product, kRows>(
       [&](auto row, auto vector) __attribute__((always_inline)) {
-        tile.sums[row][vector] = Product::load_sums(given.start + vector * kLanes);
+        tile.sums[row][vector] = Sum{};
         __builtin_prefetch(given.out + row * given.out_stride + vector * kLanes, 1, 3);
       });
   tile.multiply(given.in, reinterpret_cast<const std::uint8_t*>(given.panel),
                 given.n_steps, given.ahead);
   for_each_sum<Product, kRows>(
       [&](auto row, auto vector) __attribute__((always_inline)) {
-        Product::store_scaled(tile.sums[row][vector], given.row_scale[row],
-                              given.column_scale + vector * kLanes,
-                              given.bias + vector * kLanes,
-                              given.out + row * given.out_stride + vector * kLanes);
+        const std::size_t column = vector * kLanes;
+        Product::store_scaled(tile.sums[row][vector], given.rows[row],
+                              given.column_scale + column, given.column_shift + column,
+                              given.bias + column,
+                              given.out + row * given.out_stride + column);
       });
 }
 
@@ -115,18 +117,13 @@ constexpr FloatKernel make_float_kernel(std::size_t width, Activate activate,
 
 struct Int8Layout {
   std::size_t width, group;
-  std::int32_t offset;
 };
 
 template <class Product, std::size_t... kRow>
 constexpr Int8Kernel make_int8_kernel(Int8Layout layout,
                                       decltype(Int8Kernel::quantize) quantize,
                                       Activate activate, std::index_sequence<kRow...>) {
-  return {sizeof...(kRow),
-          layout.width,
-          layout.group,
-          layout.offset,
-          {int8_tile<Product, kRow + 1>...},
-          quantize,
-          activate};
+  return {sizeof...(kRow), layout.width,
+          layout.group,    {int8_tile<Product, kRow + 1>...},
+          quantize,        activate};
 }

@@ -51,8 +51,8 @@ class Linear {
   static Linear from_float(const float* weight, const float* bias, std::size_t k,
                            std::size_t n, Kernel kernel);
   // weight: int8 [k, n] row-major; column j stands for weight[., j] * scale[j].
-  // Rows of the input are quantized on the fly: symmetric, absmax / 127, round to
-  // nearest even.
+  // Rows of the input are quantized on the fly to 0..255, from their least to their
+  // greatest value, round to nearest even.
   static Linear from_int8(const std::int8_t* weight, const float* scale,
                           const float* bias, std::size_t k, std::size_t n,
                           Kernel kernel);
