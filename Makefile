@@ -26,7 +26,7 @@ DISTRIBUTED := .venv-distributed
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/include/bertfast/*/*.h csrc/*/*.h csrc/*/*.cc)
 
-.PHONY: help demo test lint bench bench-tokenize instructions crash-test soak parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check clean
+.PHONY: help demo test lint bench bench-tokenize instructions crash-test soak parity parity-graph bench-graph bench-gpu check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ parity-graph: $(VENV)/.test ## Every parity check of the tokenizer in the graph 
 
 bench-graph: $(VENV)/.test ## Speed of the tokenizer in the graph beside TF-Text's
 	@$(BIN)/python benchmarks/graph_tokenizer.py
+
+bench-gpu: $(VENV)/.demo ## Speed on a GPU beside PyTorch's (needs onnxruntime-gpu; PyTorch if you have it)
+	@$(BIN)/python benchmarks/gpu.py
 
 check-savedmodel: $(VENV)/.test ## Export a small classifier, look at it and run it with saved_model_cli
 	@PATH="$(abspath $(BIN)):$$PATH" examples/serving/check_saved_model.sh

@@ -242,6 +242,40 @@ class Tokenizer:
         plan = plan_rows(rows_a, rows_b, max_length, special=add_special_tokens)
         return fill_ragged(plan, ids_a, ids_b, self._specials(add_special_tokens))
 
+    def encode_windows(
+        self,
+        texts: Texts,
+        text_pair: Texts | None = None,
+        *,
+        max_length: int,
+        stride: int,
+        num_threads: int | None = None,
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Encode texts whole: long ones give several windows, which share `stride` pieces.
+
+        Of pairs the second text slides, with the first in every window; a first text that
+        leaves no room is cut by the original's rule.
+
+        Returns:
+            ids int32 [n] and offsets int64 [windows + 1], as `encode_ragged`; the text of each
+            window, int64 [windows], ascending; whether a text's first side was cut, bool [rows].
+
+        Raises:
+            InputError: a row is not a text (named by its number), or an option is wrong.
+        """
+        check_call(max_length, "longest", None, stride, True)
+        check_max_length(max_length, pair=text_pair is not None, special=True)
+        ids_a, rows_a, _ = self._encode_side(texts, None, num_threads, False)
+        ids_b, rows_b = ids_a, None
+        if text_pair is not None:
+            ids_b, rows_b, _ = self._encode_side(text_pair, None, num_threads, False)
+            check_same_rows(rows_a, rows_b)
+        plan = plan_windows(rows_a, rows_b, max_length, stride, special=True, cut_first=True)
+        ids, offsets = fill_ragged(plan, ids_a, ids_b, self._special_ids)
+        cut = np.zeros(len(rows_a) - 1, np.bool_)
+        cut[plan.samples] = (plan.b_length > 0) & (plan.a_length < np.diff(rows_a)[plan.samples])
+        return ids, offsets, plan.samples, cut
+
     def encode_files(
         self,
         paths: Iterable[str | PathLike[str]],

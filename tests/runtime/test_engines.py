@@ -151,8 +151,8 @@ def test_weights_that_do_not_fit_raise_one_line(bundle_path: Path, tmp_path: Pat
     damaged = content.replace(b"intermediate/dense/kernel", b"intermediate/dense/kernal")
     (path / "model.onnx").write_bytes(damaged)
     manifest = (path / "bertfast.json").read_text()
-    digests = [hashlib.sha256(data).hexdigest() for data in (content, damaged)]
-    (path / "bertfast.json").write_text(manifest.replace(*digests))
+    old, new = (hashlib.sha256(data).hexdigest() for data in (content, damaged))
+    (path / "bertfast.json").write_text(manifest.replace(old, new))
     with pytest.raises(BundleError, match=r"model\.onnx lacks 'bert/encoder/layer_0/inter"):
         Predictor(path).predict(["a"])
 

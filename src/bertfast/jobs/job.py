@@ -21,6 +21,7 @@ from bertfast.jobs.pipeline import ReadAhead, WriteBehind
 from bertfast.jobs.summary import JobSummary
 from bertfast.jobs.target import Target
 from bertfast.jobs.work_folder import WorkFolder, locked_folder
+from bertfast.runtime.overflow import Overflow
 from bertfast.runtime.predictor import Predictor, WindowPrediction
 from bertfast.runtime.progress import Progress
 from bertfast.runtime.windows import Window
@@ -37,6 +38,8 @@ class JobPlan:
         layout: the output's contents.
         target: the output's place.
         predictor: the model.
+        overflow: what becomes of texts beyond max_length.
+        stride: of overflow "window", chosen.
         identity: what must be the same for a job to be resumed.
         overwrite: start anew, whatever is there.
         force: resume although something changed.
@@ -46,6 +49,8 @@ class JobPlan:
     layout: Layout
     target: Target
     predictor: Predictor
+    overflow: Overflow
+    stride: int | None
     identity: dict[str, Any]
     overwrite: bool
     force: bool
@@ -186,7 +191,11 @@ class Job:
             WriteBehind(write) as behind,
             closing(
                 self._plan.predictor.predict_prepared(
-                    windows(), progress=self._progress, count_truncated=True
+                    windows(),
+                    progress=self._progress,
+                    count_truncated=True,
+                    overflow=self._plan.overflow,
+                    stride=self._plan.stride,
                 )
             ) as predictions,
         ):

@@ -36,6 +36,10 @@ class WindowRunner(Protocol):
     """A network with one output chosen, on one of the engines."""
 
     @property
+    def output(self) -> str:
+        """The output that is predicted."""
+
+    @property
     def width(self) -> int:
         """The output's last dimension."""
 

@@ -63,6 +63,11 @@ class LoadedModel:
         return cls(tokenizer, runner, max_length)
 
     @property
+    def output(self) -> str:
+        """The output that is predicted."""
+        return self.runner.output
+
+    @property
     def width(self) -> int:
         """The output's last dimension."""
         return self.runner.width
@@ -131,6 +136,11 @@ def _onnx(
     from bertfast.runtime.onnx_runner import OnnxRunner, output_width
     from bertfast.runtime.session import open_session
 
-    session = open_session(bundle.model_path, device=device, threads=threads)
+    session = open_session(
+        bundle.model_path,
+        device=device,
+        threads=threads,
+        max_width=bundle.manifest.config.max_position_embeddings,
+    )
     width = output_width(session, output, str(bundle.model_path))
     return OnnxRunner(str(bundle.path), session, output, width, sep_id, token_budget)

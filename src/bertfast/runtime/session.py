@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bertfast.errors import BundleError, DeviceError, InputError
+from bertfast.runtime.bound_session import BoundSession
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +66,11 @@ def check_device(device: str) -> None:
 
 
 def open_session(
-    model_path: str | os.PathLike[str], *, device: str = "cpu", threads: int | None = None
+    model_path: str | os.PathLike[str],
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    max_width: int | None = None,
 ) -> Session:
     """Open a model.
 
@@ -76,6 +81,7 @@ def open_session(
         model_path: the model.onnx file.
         device: "cpu", "cuda" or "cuda:N". Nothing falls back to another device silently.
         threads: CPU threads; None takes every CPU that this process may use.
+        max_width: the model's number of positions; a GPU's batches are padded up to it at most.
 
     Raises:
         BundleError: the file is missing, truncated or not a model that can run.
@@ -98,12 +104,16 @@ def open_session(
         raise BundleError(
             f"{model_path} cannot be loaded: {first_line(error)}; export the model again"
         ) from error
-    if device != "cpu" and _CUDA not in session.get_providers():
+    if device == "cpu":
+        return session
+    if _CUDA not in session.get_providers():
         raise DeviceError(
             f"device {device!r}: {_CUDA} is installed but did not start (CUDA or cuDNN "
             f"libraries missing?); the session got only {', '.join(session.get_providers())}"
         )
-    return session
+    return BoundSession(
+        session, device="cuda", device_id=int(_device_id(device)), max_width=max_width
+    )
 
 
 def import_onnxruntime() -> Any:
@@ -127,7 +137,16 @@ def first_line(error: BaseException) -> str:
 def _device_providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
     if device == "cpu":
         return ["CPUExecutionProvider"]
-    return [(_CUDA, {"device_id": device.partition(":")[2] or "0"}), "CPUExecutionProvider"]
+    settings = {
+        "device_id": _device_id(device),
+        "arena_extend_strategy": "kSameAsRequested",  # shapes vary: doubling would waste memory
+        "use_tf32": "0",  # float32 means float32; float16 does not need it
+    }
+    return [(_CUDA, settings), "CPUExecutionProvider"]
+
+
+def _device_id(device: str) -> str:
+    return device.partition(":")[2] or "0"
 
 
 def _providers() -> list[str]:
