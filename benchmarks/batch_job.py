@@ -30,6 +30,7 @@ from bertfast.bundle import Bundle
 from bertfast.jobs import JobOptions, predict_files
 from bertfast.runtime import Predictor
 from bertfast.runtime.loaded import LoadedModel
+from bertfast.runtime.onnx_runner import OnnxRunner
 from bertfast.tokenizer import Tokenizer
 
 WORDS = [
@@ -71,9 +72,8 @@ class StubPredictor(Predictor):
         if self._model is None:
             vocab = self.bundle.vocab_path
             tokenizer = Tokenizer(vocab, do_lower_case=True)
-            self._model = LoadedModel(
-                str(vocab), tokenizer, StubSession(2), self.output, 2, 3, self.max_length, 16_384
-            )
+            runner = OnnxRunner(str(vocab), StubSession(2), self.output, 2, 3, 16_384)
+            self._model = LoadedModel(tokenizer, runner, self.max_length)
         return self._model
 
 

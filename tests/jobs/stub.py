@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bertfast.bundle import Bundle
 from bertfast.runtime import Predictor
 from bertfast.runtime.loaded import LoadedModel
+from bertfast.runtime.onnx_runner import OnnxRunner
 from bertfast.tokenizer import Tokenizer
 from tests.runtime.probe_model import write_probe_bundle
 
@@ -46,16 +47,15 @@ class StubPredictor(Predictor):
     def _open(self) -> LoadedModel:
         if self._model is None:
             tokenizer = Tokenizer(self.bundle.vocab_path, do_lower_case=True)
-            self._model = LoadedModel(
+            runner = OnnxRunner(
                 name=str(self.bundle.path),
-                tokenizer=tokenizer,
                 session=StubSession(3),
                 output=self.output,
                 width=3,
                 sep_id=3,
-                max_length=self.max_length,
                 token_budget=self.token_budget,
             )
+            self._model = LoadedModel(tokenizer, runner, self.max_length)
         return self._model
 
 

@@ -347,6 +347,7 @@ def test_export_tells_its_steps(original: Path) -> None:
         "reading bert_model.ckpt",
         "building the graph",
         "comparing 40 inputs with the source",
+        "comparing 40 inputs with the native engine",
     ]
 
 

@@ -56,7 +56,7 @@ def test_predictions_through_a_bound_session(
         monkeypatch.setattr(bound, "run", noting)
         return bound
 
-    monkeypatch.setattr("bertfast.runtime.loaded.open_session", open_bound)
+    monkeypatch.setattr("bertfast.runtime.session.open_session", open_bound)
     given = list(Predictor(path, output=output).predict_iter(TEXTS))
     assert all(np.array_equal(*pair) for pair in zip(given, expected, strict=True))
     assert widths and all(width % 8 == 0 for width in widths)

@@ -5,6 +5,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from bertfast.bundle import Bundle
 from bertfast.errors import BundleError, DeviceError, InputError
 from bertfast.runtime import Predictor
 from bertfast.runtime import predictor as predictor_module
+from bertfast.runtime.onnx_runner import OnnxRunner
 from tests.runtime.probe_model import LABELS, write_probe_bundle
 
 texts = st.lists(st.sampled_from([*"abcdefgh", "zz", ""])).map(" ".join)
@@ -270,8 +272,9 @@ def test_model_that_fails_on_a_batch_raises_one_line(model: Predictor) -> None:
 
     loaded = model._open()
     copy = pickle.loads(pickle.dumps(model))
-    broken = {name: getattr(loaded, name) for name in loaded.__slots__} | {"session": Broken()}
-    copy._model = type(loaded)(**broken)
+    assert isinstance(loaded.runner, OnnxRunner)
+    broken = replace(loaded.runner, session=Broken())  # type: ignore[arg-type]
+    copy._model = replace(loaded, runner=broken)
     with pytest.raises(BundleError, match=r"failed on a batch of \[1, 3\] tokens: indices out of"):
         copy.predict(["a"])
 

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from bertfast import export_bundle
 from bertfast.runtime import Predictor
+from bertfast.runtime.engines import Engine
 from bertfast.runtime.feeds import batch_feeds
 from bertfast.runtime.loaded import EncodedWindow
 from bertfast.runtime.progress import Silence
@@ -134,15 +135,18 @@ def minilm_path(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.mark.shared
 @pytest.mark.parametrize("token_budget", [1, 512, 100_000])
 @pytest.mark.parametrize("output", ["mean_embedding", "pooled_output"])
+@pytest.mark.parametrize("engine", ["native", "onnxruntime"])
 def test_minilm_equals_the_golden_outputs_whatever_the_batch(
-    shared_data: Path, minilm_path: Path, output: str, token_budget: int
+    shared_data: Path, minilm_path: Path, engine: Engine, output: str, token_budget: int
 ) -> None:
     golden = np.load(shared_data / "golden" / "minilm_l6.npz")
     lengths = golden["input_mask"].sum(axis=1)
     ids = golden["input_ids"][golden["input_mask"] == 1]
     encoded = EncodedWindow(0, ids, np.concatenate([[0], np.cumsum(lengths)]))
-    loaded = Predictor(minilm_path, output=output, token_budget=token_budget)._open()
-    feeds = batch_feeds(encoded.ids, encoded.offsets, np.arange(100), sep_id=loaded.sep_id)
+    model = Predictor(minilm_path, output=output, token_budget=token_budget, engine=engine)
+    loaded = model._open()
+    sep_id = loaded.tokenizer.convert_tokens_to_ids(["[SEP]"])[0]
+    feeds = batch_feeds(encoded.ids, encoded.offsets, np.arange(100), sep_id=sep_id)
     for name, given_array in feeds.items():
         assert np.array_equal(given_array, golden[name][:, : lengths.max()]), name
     values = np.array(loaded.run(encoded, Silence()))

@@ -7,8 +7,8 @@ tensor_shape.proto and tensor_slice.proto.
 from dataclasses import dataclass
 
 from bertfast.checkpoint.table import read_table
-from bertfast.checkpoint.varint import read_fields, to_signed
 from bertfast.errors import CheckpointError
+from bertfast.wire_format import read_fields, to_signed
 
 _HEADER_KEY = b""
 _SLICE_KEY_START = b"\x00"  # keys of slices are binary, names of tensors are text

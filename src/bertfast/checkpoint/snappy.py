@@ -3,8 +3,8 @@
 Source: google/snappy format_description.txt.
 """
 
-from bertfast.checkpoint.varint import read_varint
 from bertfast.errors import CheckpointError
+from bertfast.wire_format import read_varint
 
 # The densest element copies 64 bytes and takes 3, so an honest length is never further off.
 _MAX_EXPANSION = 64

@@ -7,8 +7,8 @@ Source: tensorflow/core/util/tensor_bundle/tensor_bundle.cc, WriteStringTensor.
 """
 
 from bertfast.checkpoint.crc32c import masked_crc32c
-from bertfast.checkpoint.varint import read_varint
 from bertfast.errors import CheckpointError
+from bertfast.wire_format import read_varint
 
 _MAX_UINT32 = 2**32 - 1
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 from bertfast.checkpoint.crc32c import masked_crc32c
 from bertfast.checkpoint.snappy import decompress
-from bertfast.checkpoint.varint import read_varint
 from bertfast.errors import CheckpointError
+from bertfast.wire_format import read_varint
 
 _FOOTER_SIZE = 48
 _TRAILER_SIZE = 5

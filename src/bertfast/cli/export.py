@@ -241,8 +241,9 @@ def _measurements(parity: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"differs by {difference:.1e} at most (limit {limits[name]:.1e})"
     if "label_agreement" in parity:
         yield "labels agree", f"{parity['label_agreement']:.2%}"
-    for name, difference in parity.get("tensorflow", {}).get("max_abs_difference", {}).items():
-        yield f"{name}, TensorFlow", f"differs by {difference:.1e} at most"
+    for key, title in (("tensorflow", "TensorFlow"), ("native", "native engine")):
+        for name, difference in parity.get(key, {}).get("max_abs_difference", {}).items():
+            yield f"{name}, {title}", f"differs by {difference:.1e} at most"
 
 
 def _cosines(parity: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

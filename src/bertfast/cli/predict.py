@@ -19,6 +19,7 @@ from bertfast.jobs.predict import DEFAULT_PART_ROWS
 from bertfast.jobs.sources import find_sources
 from bertfast.runtime import Predictor
 from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET
+from bertfast.runtime.engines import ENGINES, PRECISIONS, Engine, Precision
 from bertfast.runtime.overflow import OVERFLOWS
 from bertfast.runtime.progress import Silence, duration, show_progress
 
@@ -109,6 +110,18 @@ def _fields(context: click.Context, parameter: click.Parameter, value: str) -> t
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads [default: all CPUs].")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 @click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="auto",
+    show_default=True,
+    help="What runs the model; auto takes bertfast's own where it can.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    help="int8 makes int8 weights of an fp32 model [the model's own].",
+)
+@click.option(
     "--max-length", type=click.IntRange(min=2), help="Tokens a row at most [the model's own]."
 )
 @click.option(
@@ -140,6 +153,8 @@ def predict(
     output: str,
     threads: int | None,
     device: str,
+    engine: Engine,
+    precision: Precision | None,
     max_length: int | None,
     token_budget: int,
     json_summary: str | None,
@@ -165,6 +180,8 @@ def predict(
         max_length=max_length,
         token_budget=token_budget,
         output=output_for(job_options.fields, bundle.manifest),
+        engine=engine,
+        precision=precision,
     )
     with nullcontext(Silence()) if quiet else show_progress() as progress:
         job = plan_job(inputs, output, predictor, options=job_options, progress=progress)

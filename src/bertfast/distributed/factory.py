@@ -14,6 +14,7 @@ from bertfast.bundle import MANIFEST_FILE, Bundle
 from bertfast.errors import BundleError, InputError
 from bertfast.jobs.fields import Prediction, check_fields, output_for
 from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET
+from bertfast.runtime.engines import Engine, Precision
 from bertfast.runtime.predictor import Predictor
 from bertfast.runtime.windows import Text
 
@@ -37,7 +38,9 @@ class PredictorFactory:
         prefix: stands before the fields' names.
         max_length: tokens a row at most; None takes the model's own.
         token_budget: tokens of a batch at most.
-        threads: of ONNX Runtime, a worker. One: the cluster counts its workers by cores.
+        threads: of the engine, a worker. One: the cluster counts its workers by cores.
+        engine: "auto", "native" or "onnxruntime"; "auto" goes by each worker's CPU.
+        precision: None for the model's own, or "int8" of the native engine.
     """
 
     bundle_path: str
@@ -48,6 +51,8 @@ class PredictorFactory:
     max_length: int | None = None
     token_budget: int = DEFAULT_TOKEN_BUDGET
     threads: int = 1
+    engine: Engine = "auto"
+    precision: Precision | None = None
 
     @classmethod
     def create(
@@ -59,6 +64,8 @@ class PredictorFactory:
         max_length: int | None = None,
         token_budget: int = DEFAULT_TOKEN_BUDGET,
         threads: int = 1,
+        engine: Engine = "auto",
+        precision: Precision | None = None,
     ) -> "PredictorFactory":
         """Check the model and the options here, where an error is seen at once.
 
@@ -72,7 +79,13 @@ class PredictorFactory:
         if output == "sequence_output":
             raise InputError("sequence_output has rows of different length; use bertfast.jobs")
         predictor = Predictor(
-            bundle, threads=threads, max_length=max_length, token_budget=token_budget, output=output
+            bundle,
+            threads=threads,
+            max_length=max_length,
+            token_budget=token_budget,
+            output=output,
+            engine=engine,
+            precision=precision,
         )
         with predictor:
             prediction = Prediction(
@@ -87,6 +100,8 @@ class PredictorFactory:
             max_length=max_length,
             token_budget=token_budget,
             threads=threads,
+            engine=engine,
+            precision=precision,
         )
 
     @property
@@ -131,6 +146,8 @@ class PredictorFactory:
                     max_length=self.max_length,
                     token_budget=self.token_budget,
                     output=self.output,
+                    engine=self.engine,
+                    precision=self.precision,
                 )
             return _OPEN[self]
 

@@ -235,14 +235,17 @@ def _identity(
     return {
         "versions": {
             "bertfast": __version__,
-            "onnxruntime": str(import_onnxruntime().__version__),
             "unicode": unicodedata.unidata_version,
+            **_engine_versions(predictor),
         },
         "model": {
             **manifest.sha256,
             "do_lower_case": manifest.do_lower_case,
             "normalization": manifest.normalization,
             "device": predictor.device,
+            "engine": predictor.engine,
+            "precision": predictor.precision,
+            "kernel": predictor.kernel,
         },
         "inputs": {_place(source): source.identity for source in read.sources},
         "options": {
@@ -266,6 +269,13 @@ def _identity(
             "part_rows": read.part_rows,
         },
     }
+
+
+def _engine_versions(predictor: Predictor) -> dict[str, str]:
+    """The native engine is bertfast's own version."""
+    if predictor.engine == "native":
+        return {}
+    return {"onnxruntime": str(import_onnxruntime().__version__)}
 
 
 def _check_positive(name: str, value: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from bertfast.bundle import (
     MANIFEST_FILE,
@@ -23,6 +23,7 @@ from bertfast.manifest import MODEL_FILE, NORMAL_FORMS, VOCAB_FILE, NormalForm
 from bertfast.onnx.gate import DEFAULT_INPUTS, check_parity, compare_runners, run_graph
 from bertfast.onnx.graph import build_model
 from bertfast.onnx.heads import choose_outputs, has_pooler, name_labels
+from bertfast.onnx.native_gate import check_native
 from bertfast.onnx.precision import Conversion, Precision, check_precision, lower_precision
 from bertfast.onnx.source import Source, find_source
 from bertfast.version import __version__
@@ -35,6 +36,13 @@ StrPath = str | PathLike[str]
 GraphKind: TypeAlias = Literal["fused", "portable"]
 
 _FLOAT32_MODEL_FILE = "float32.onnx"  # while the graph in a lower precision is compared with it
+
+
+class SpecialIds(TypedDict):
+    """The ids that the gate's inputs begin and end with."""
+
+    cls_id: int
+    sep_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +164,16 @@ def export_bundle(
                 tolerance=tolerance,
                 **specials,
             )
+        if graph == "fused":
+            step(f"comparing {gate_inputs} inputs with the native engine")
+            parity["native"] = check_native(
+                folder / MODEL_FILE,
+                config,
+                chosen,
+                n_inputs=gate_inputs,
+                tolerance=tolerance,
+                **specials,
+            )
         if precision != "fp32":
             conversion = Conversion(
                 config=config,
@@ -202,7 +220,7 @@ def prepare_export(
     return Prepared(source, contents, chosen, name_labels(labels, chosen, source, variables))
 
 
-def special_ids(prepared: Prepared) -> dict[str, int]:
+def special_ids(prepared: Prepared) -> SpecialIds:
     """Return the ids that the gate's inputs begin and end with, by the gate's names."""
     vocab = prepared.source.vocab
     return {"cls_id": vocab[CLS_TOKEN], "sep_id": vocab[SEP_TOKEN]}

@@ -181,6 +181,7 @@ def compare_runners(
     sep_id: int,
     n_inputs: int = DEFAULT_INPUTS,
     tolerance: float | None = None,
+    source_name: str = "the TensorFlow model",
 ) -> dict[str, Any]:
     """Compare two models, both on the batches as they are, padding included.
 
@@ -201,7 +202,7 @@ def compare_runners(
             seen.add(name, given[name][rows], expected[name][rows])
         if scores:
             seen.n_agreeing += int((given[scores].argmax(1) == expected[scores].argmax(1)).sum())
-    _check_limits(seen, outputs, tolerance, " from the TensorFlow model")
+    _check_limits(seen, outputs, tolerance, f" from {source_name}")
     measured: dict[str, Any] = {"max_abs_difference": seen.differences}
     if scores:
         measured["label_agreement"] = seen.n_agreeing / n_inputs

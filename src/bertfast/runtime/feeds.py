@@ -53,3 +53,30 @@ def batch_feeds(
         "input_mask": is_token.astype(np.int32),
         "segment_ids": ((seps_before > 0) & is_token).astype(np.int32),
     }
+
+
+def ragged_segments(
+    ids: NDArray[np.int32], offsets: NDArray[np.int64], *, sep_id: int
+) -> NDArray[np.int32]:
+    """Return the segment of each token, by the same rule, without padding.
+
+    Args:
+        ids: int32 [tokens], the ids of all rows.
+        offsets: int64 [rows + 1]; row i is `ids[offsets[i]:offsets[i + 1]]`.
+        sep_id: the id of [SEP].
+
+    Returns:
+        int32 [tokens], 0 or 1.
+
+    Example:
+        >>> ids = np.array([2, 8, 3, 2, 8, 3, 9, 3], np.int32)
+        >>> ragged_segments(ids, np.array([0, 3, 8]), sep_id=3).tolist()
+        [0, 0, 0, 0, 0, 0, 1, 1]
+    """
+    is_sep = ids == sep_id
+    seps_before = np.cumsum(is_sep) - is_sep
+    starts = offsets[:-1]
+    # A row without tokens, as the last one, may start behind the last token.
+    before_row = seps_before[np.minimum(starts, max(len(ids) - 1, 0))] if len(ids) else starts
+    segments: NDArray[np.int32] = seps_before > np.repeat(before_row, np.diff(offsets))
+    return segments.astype(np.int32)

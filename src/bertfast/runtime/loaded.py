@@ -1,17 +1,16 @@
-"""A model in memory: tokenizer and session, and one window of rows through both."""
+"""A model in memory: tokenizer and network, and one window of rows through both."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bertfast.errors import BundleError
-from bertfast.runtime.batching import plan_batches
-from bertfast.runtime.feeds import batch_feeds
+from bertfast.runtime.encoded import SEQUENCE_OUTPUT as SEQUENCE_OUTPUT
+from bertfast.runtime.encoded import EncodedWindow as EncodedWindow
+from bertfast.runtime.encoded import FloatArray as FloatArray
+from bertfast.runtime.encoded import Values as Values
+from bertfast.runtime.encoded import WindowRunner
+from bertfast.runtime.engines import EngineChoice
 from bertfast.runtime.progress import Progress
-from bertfast.runtime.session import Session, first_line, open_session
+from bertfast.runtime.session import available_threads
 from bertfast.runtime.stop import Stop
 from bertfast.runtime.windows import Window
 from bertfast.tokenizer import Tokenizer
@@ -19,54 +18,26 @@ from bertfast.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from bertfast.bundle import Bundle
 
-FloatArray: TypeAlias = NDArray[np.float32]
-# One array [rows, width]; for sequence_output one array [tokens of the row, width] a row.
-Values: TypeAlias = FloatArray | list[FloatArray]
-
-SEQUENCE_OUTPUT = "sequence_output"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EncodedWindow:
-    """A tokenized window: row i is `ids[offsets[i]:offsets[i + 1]]`.
-
-    Attributes:
-        first_row: number of its first row.
-        ids: int32 [tokens].
-        offsets: int64 [rows + 1].
-        n_truncated: rows that were longer than max_length.
-    """
-
-    first_row: int
-    ids: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-    n_truncated: int = 0
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
-    """What a Predictor opens on first use. Safe to share between threads, not across a fork.
+    """What a Predictor opens on first use. Safe to share between threads.
 
     Attributes:
-        name: the model directory, for messages.
-        output: the graph output that is predicted.
-        width: its last dimension.
-        sep_id: the id of [SEP].
+        tokenizer: texts to ids.
+        runner: ids to predictions.
+        max_length: tokens of a row at most.
     """
 
-    name: str
     tokenizer: Tokenizer
-    session: Session
-    output: str
-    width: int
-    sep_id: int
+    runner: WindowRunner
     max_length: int
-    token_budget: int
 
     @classmethod
     def open(
         cls,
         bundle: "Bundle",
+        choice: EngineChoice,
         *,
         device: str,
         threads: int | None,
@@ -74,29 +45,30 @@ class LoadedModel:
         max_length: int,
         token_budget: int,
     ) -> "LoadedModel":
-        """Load the tokenizer and open the session.
+        """Load the tokenizer and the network.
 
         Raises:
             BundleError: the model cannot be loaded or lacks the output.
             DeviceError: the device cannot be used.
         """
         tokenizer = Tokenizer(bundle.vocab_path, do_lower_case=bundle.manifest.do_lower_case)
-        session = open_session(
-            bundle.model_path,
-            device=device,
-            threads=threads,
-            max_width=bundle.manifest.config.max_position_embeddings,
-        )
-        return cls(
-            name=str(bundle.path),
-            tokenizer=tokenizer,
-            session=session,
-            output=output,
-            width=_output_width(session, output, str(bundle.model_path)),
-            sep_id=tokenizer.convert_tokens_to_ids(["[SEP]"])[0],
-            max_length=max_length,
-            token_budget=token_budget,
-        )
+        sep_id = tokenizer.convert_tokens_to_ids(["[SEP]"])[0]
+        runner: WindowRunner
+        if choice.engine == "native":
+            runner = _native(bundle, choice, output, sep_id, token_budget, threads)
+        else:
+            runner = _onnx(bundle, device, output, sep_id, token_budget, threads)
+        return cls(tokenizer, runner, max_length)
+
+    @property
+    def output(self) -> str:
+        """The output that is predicted."""
+        return self.runner.output
+
+    @property
+    def width(self) -> int:
+        """The output's last dimension."""
+        return self.runner.width
 
     def encode(self, window: Window, *, num_threads: int | None = None) -> EncodedWindow:
         """Tokenize a window."""
@@ -116,42 +88,44 @@ class LoadedModel:
             StoppedError: `stop` was set.
             BundleError: the model failed, or `stop` was set while it ran.
         """
-        lengths = np.diff(encoded.offsets)
-        batches = plan_batches(lengths, token_budget=self.token_budget)
-        if self.output == SEQUENCE_OUTPUT:
-            ragged: list[FloatArray] = [np.empty((0, self.width), np.float32)] * len(lengths)
-            for rows in batches:
-                for row, vectors in zip(rows, self._run_batch(encoded, rows, stop), strict=True):
-                    ragged[row] = vectors[: lengths[row]].astype(np.float32)
-                progress.advance(len(rows), int(lengths[rows].sum()))
-            return ragged
-        values = np.empty((len(lengths), self.width), np.float32)
-        for rows in batches:
-            values[rows] = self._run_batch(encoded, rows, stop)
-            progress.advance(len(rows), int(lengths[rows].sum()))
-        return values
-
-    def _run_batch(
-        self, encoded: EncodedWindow, rows: NDArray[np.int64], stop: Stop | None
-    ) -> FloatArray:
-        if stop is not None:
-            stop.check()
-        feeds = batch_feeds(encoded.ids, encoded.offsets, rows, sep_id=self.sep_id)
-        run_options = () if stop is None else (stop.run_options,)
-        try:
-            return self.session.run([self.output], feeds, *run_options)[0]
-        except Exception as error:  # onnxruntime's own errors have no base class but Exception
-            raise BundleError(
-                f"{self.name}: the model failed on a batch of {list(feeds['input_ids'].shape)} "
-                f"tokens: {first_line(error)}"
-            ) from error
+        return self.runner.run(encoded, progress, stop)
 
 
-def _output_width(session: Session, output: str, model_path: str) -> int:
-    shapes: dict[str, Sequence[object]] = {out.name: out.shape for out in session.get_outputs()}
-    if output not in shapes:
-        raise BundleError(f"{model_path} has outputs {', '.join(shapes)}, but not {output!r}")
-    width = shapes[output][-1] if shapes[output] else None
-    if not isinstance(width, int):
-        raise BundleError(f"{model_path}: output {output!r} has no fixed last dimension")
-    return width
+def _native(
+    bundle: "Bundle",
+    choice: EngineChoice,
+    output: str,
+    sep_id: int,
+    token_budget: int,
+    threads: int | None,
+) -> WindowRunner:
+    from bertfast.engine import Network
+    from bertfast.runtime.native_runner import NativeRunner
+
+    manifest = bundle.manifest
+    network = Network(bundle.model_path, manifest.config, quantize=choice.quantizes(manifest))
+    network.check_output(output)
+    return NativeRunner(
+        str(bundle.path), network, output, sep_id, token_budget, threads or available_threads()
+    )
+
+
+def _onnx(
+    bundle: "Bundle",
+    device: str,
+    output: str,
+    sep_id: int,
+    token_budget: int,
+    threads: int | None,
+) -> WindowRunner:
+    from bertfast.runtime.onnx_runner import OnnxRunner, output_width
+    from bertfast.runtime.session import open_session
+
+    session = open_session(
+        bundle.model_path,
+        device=device,
+        threads=threads,
+        max_width=bundle.manifest.config.max_position_embeddings,
+    )
+    width = output_width(session, output, str(bundle.model_path))
+    return OnnxRunner(str(bundle.path), session, output, width, sep_id, token_budget)

@@ -16,6 +16,7 @@ import numpy as np
 
 from bertfast.errors import DeviceError, InputError
 from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET, check_token_budget
+from bertfast.runtime.engines import Engine, EngineChoice, Precision, choose_engine
 from bertfast.runtime.loaded import SEQUENCE_OUTPUT, FloatArray, LoadedModel, Values
 from bertfast.runtime.normalization import normalize_windows
 from bertfast.runtime.overflow import Overflow, SlidingModel, WindowModel, choose_stride
@@ -60,17 +61,21 @@ class _Options:
     max_length: int | None
     token_budget: int
     output: str | None
+    engine: Engine
+    precision: Precision | None
 
 
 class Predictor:
     """Runs an exported model over texts.
 
-    Rows are taken in windows; inside a window they are sorted by length and run in batches of
-    a fixed number of tokens, while the next window is tokenized. Which rows share a batch
-    depends on the texts and the options alone.
+    Rows are taken in windows and run in batches of a fixed number of tokens, while the next
+    window is tokenized. The native engine packs them in their order, without padding, and a
+    row's numbers depend on nothing but the row; for ONNX Runtime they are sorted by length,
+    and which rows share a batch depends on the texts and the options alone.
 
-    A Predictor may be used by several threads. It opens its session on first use; it pickles
-    as its path and options, and a forked child opens a session of its own.
+    A Predictor may be used by several threads. It opens its model on first use; it pickles as
+    its path and options, and a forked child shares the weights of the native engine, or opens
+    a session of its own.
 
     Example:
         >>> Predictor().predict_labels(["Der Zug hat zwei Stunden Verspätung.", "Καλημέρα!"])
@@ -89,8 +94,10 @@ class Predictor:
         max_length: int | None = None,
         token_budget: int = DEFAULT_TOKEN_BUDGET,
         output: str | None = None,
+        engine: Engine = "auto",
+        precision: Precision | None = None,
     ) -> None:
-        """Check the model and the options; the session opens on first use.
+        """Check the model and the options; the model opens on first use.
 
         Args:
             bundle: an exported model directory, or a loaded Bundle; None for the embedded
@@ -101,6 +108,10 @@ class Predictor:
                 rule; None takes the model's own.
             token_budget: tokens of a batch at most, padding included.
             output: the graph output to predict; None takes the model's default.
+            engine: "native" for our own engine, "onnxruntime", or "auto": native on the CPU
+                if the graph is fused and the CPU has AVX2.
+            precision: "int8" makes int8 weights of a float32 model as it is loaded (native
+                only); None takes the weights as they are.
 
         Raises:
             BundleError: the directory is missing, incomplete or damaged.
@@ -114,9 +125,12 @@ class Predictor:
 
         loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         path = str(Path(loaded.path).absolute())
-        options = _Options(path, device, threads, max_length, token_budget, output)
+        options = _Options(
+            path, device, threads, max_length, token_budget, output, engine, precision
+        )
         _check_against(loaded, options)
         self._set_up(options, loaded)
+        self._choose()  # an engine that cannot run it is refused here
 
     def _set_up(self, options: _Options, bundle: "Bundle | None") -> None:
         self._options = options
@@ -154,6 +168,21 @@ class Predictor:
     def token_budget(self) -> int:
         """Tokens of a batch at most, padding included."""
         return self._options.token_budget
+
+    @property
+    def engine(self) -> str:
+        """The engine that runs the model: "native" or "onnxruntime"."""
+        return self._choose().engine
+
+    @property
+    def precision(self) -> str:
+        """The precision of the weights as they are run."""
+        return self._choose().precision
+
+    @property
+    def kernel(self) -> str | None:
+        """The instruction set of the native engine; None for ONNX Runtime."""
+        return self._choose().kernel
 
     @property
     def largest_window(self) -> int:
@@ -356,6 +385,7 @@ class Predictor:
             if self._model is None:
                 self._model = LoadedModel.open(
                     self.bundle,
+                    self._choose(),
                     device=self._options.device,
                     threads=self._options.threads,
                     output=self.output,
@@ -364,13 +394,24 @@ class Predictor:
                 )
             return self._model
 
+    def _choose(self) -> EngineChoice:
+        """Decide what runs the model; in another process, on its CPU."""
+        options = self._options
+        return choose_engine(
+            self.bundle.manifest,
+            device=options.device,
+            engine=options.engine,
+            precision=options.precision,
+        )
+
     def _forget_session(self) -> None:
-        """Start anew in a forked child, whose copy of the session has lost its threads."""
+        """Start anew in a forked child, whose copy of a session has lost its threads."""
         self._lock = threading.Lock()
-        if self._model is not None:
-            # Destroying it would wait for those threads for ever, even at exit: one reference
-            # too many keeps it.
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._model))
+        if self._model is None or self._model.runner.survives_fork:
+            return
+        # Destroying it would wait for those threads for ever, even at exit: one reference
+        # too many keeps it.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._model))
         self._model = None
 
 

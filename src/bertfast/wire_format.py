@@ -1,13 +1,16 @@
-"""Protocol-buffer wire format, as far as a checkpoint index needs it."""
+"""Protocol-buffer wire format, as far as checkpoint indexes and ONNX models need it."""
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from bertfast.errors import CheckpointError
 
 _MAX_BITS = 64
 
+Message = TypeVar("Message", bytes, memoryview)
 
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
+
+def read_varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
     r"""Read an unsigned varint; return it and the position after it.
 
     >>> read_varint(b"\xac\x02", 0)
@@ -36,10 +39,11 @@ def to_signed(value: int) -> int:
     return value - (1 << _MAX_BITS) if value >> (_MAX_BITS - 1) else value
 
 
-def read_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+def read_fields(message: Message) -> Iterator[tuple[int, int | Message]]:
     """Yield (field number, value) of a serialized message, in file order.
 
-    A varint or fixed-width field gives an unsigned int, a length-delimited one bytes.
+    A varint or fixed-width field gives an unsigned int, a length-delimited one a slice of
+    `message`.
 
     Raises:
         CheckpointError: malformed.
