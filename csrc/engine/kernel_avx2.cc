@@ -83,6 +83,13 @@ struct Int8Product {
   static constexpr std::size_t kVectors = kVectorsWide;
   static constexpr std::size_t kStepBytes = 16 * kVectors;
 
+  // Not to be seen through: GCC 12 spills sums that it knows to begin with the same
+  // value.
+  static BERTFAST_INLINE Sum zero() {
+    Sum sum = _mm256_setzero_si256();
+    __asm__("" : "+x"(sum));
+    return sum;
+  }
   static BERTFAST_INLINE void store_scaled(Sum sum, RowScale row,
                                            const float* column_scale,
                                            const float* column_shift, const float* bias,

@@ -81,6 +81,7 @@ struct Int8Product {
   static constexpr std::size_t kVectors = kVectorsWide;
   static constexpr std::size_t kStepBytes = 4 * kVectors;
 
+  static BERTFAST_INLINE Sum zero() { return Sum{}; }
   static BERTFAST_INLINE void store_scaled(Sum sum, RowScale row,
                                            const float* column_scale,
                                            const float* column_shift, const float* bias,

@@ -29,6 +29,7 @@ struct Int8Product {
   static constexpr std::size_t kVectors = kVectorsWide;
   static constexpr std::size_t kStepBytes = 64 * kVectors;
 
+  static BERTFAST_INLINE Sum zero() { return _mm512_setzero_si512(); }
   static BERTFAST_INLINE void store_scaled(Sum sum, RowScale row,
                                            const float* column_scale,
                                            const float* column_shift, const float* bias,

@@ -89,12 +89,11 @@ void float_tile(const FloatTileArguments& given) {
 
 template <class Product, std::size_t kRows>
 void int8_tile(const Int8TileArguments& given) {
-  using Sum = typename Product::Sum;
   constexpr std::size_t kLanes = sizeof(typename Product::Sum) / sizeof(float);
   Tile<Product, kRows> tile;
   for_each_sum<Product, kRows>(
       [&](auto row, auto vector) __attribute__((always_inline)) {
-        tile.sums[row][vector] = Sum{};
+        tile.sums[row][vector] = Product::zero();
         __builtin_prefetch(given.out + row * given.out_stride + vector * kLanes, 1, 3);
       });
   tile.multiply(given.in, reinterpret_cast<const std::uint8_t*>(given.panel),
