@@ -23,9 +23,10 @@ DISTRIBUTED := .venv-distributed
 # A worker per core: the parity and TensorFlow tests are CPU-bound. One thread for numpy's own
 # matrix products: two workers with two each are 4 to 10 times slower.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
-CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc)
+CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc csrc/fuzz/*.h csrc/fuzz/*.cc)
+FUZZ_SECONDS ?= 3600
 
-.PHONY: help demo test lint bench bench-tokenize instructions crash-test soak parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check clean
+.PHONY: help demo test lint bench bench-tokenize instructions crash-test soak parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check fuzz fuzz-long clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +87,12 @@ parity-matrix: ## Every parity check in full on each CPython 3.10-3.13 found (ve
 native-test: ## Build and run the C++ core's own tests
 	@$(MAKE) --no-print-directory -C csrc test
 
+fuzz: $(VENV)/.fuzz ## Fuzz the core and the parsers for 60 s each (needs clang)
+	@PYTHON=$(BIN)/python tools/fuzz.sh 60
+
+fuzz-long: $(VENV)/.fuzz ## The same for FUZZ_SECONDS each, an hour unless it is set
+	@PYTHON=$(BIN)/python tools/fuzz.sh $(FUZZ_SECONDS)
+
 sanitize: ## Tokenizer suite and C++ tests under AddressSanitizer and UBSan
 	@tools/sanitize.sh
 
@@ -94,7 +101,7 @@ wheel-check: ## Build sdist and wheel; install and use the wheel where there is 
 
 clean: ## Remove what was built (not the virtual environment)
 	rm -rf build dist demo-output src/*.egg-info src/bertfast/_native.cpp src/bertfast/_native*.so
-	rm -f $(DISTRIBUTED)/.test $(VENV)/.bench $(VENV)/.demo $(VENV)/.test $(VENV)/.lint
+	rm -f $(DISTRIBUTED)/.test $(VENV)/.fuzz $(VENV)/.bench $(VENV)/.demo $(VENV)/.test $(VENV)/.lint
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "no Python >= 3.10 with venv found; pass PYTHON=/path/to/python" >&2; exit 1; }
@@ -120,6 +127,11 @@ $(DISTRIBUTED)/.test: $(SOURCES)
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@
+
+# atheris has wheels for CPython 3.11 to 3.13.
+$(VENV)/.fuzz: pyproject.toml $(VENV)/.test
+	$(BIN)/python -m pip install --quiet atheris==3.0.0
 	@touch $@
 
 # After .test: mypy reads the types of what the tests import.

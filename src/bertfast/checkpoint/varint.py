@@ -7,7 +7,7 @@ from bertfast.errors import CheckpointError
 _MAX_BITS = 64
 
 
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
+def read_varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
     r"""Read an unsigned varint; return it and the position after it.
 
     >>> read_varint(b"\xac\x02", 0)
