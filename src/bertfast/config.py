@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from bertfast.errors import ConfigError
+from bertfast.files import read_limited
 
 GeluKind: TypeAlias = Literal["tanh", "erf"]
 
@@ -31,6 +32,7 @@ _POSITIVE = (
     "max_position_embeddings",
     "type_vocab_size",
 )
+_MAX_FILE_BYTES = 1 << 26
 _MAX_SIZE = 2**31 - 1  # ids are int32
 
 
@@ -140,7 +142,7 @@ def read_json_object(path: str | PathLike[str]) -> dict[str, Any]:
         ConfigError: cannot be read, is not JSON, or holds something else.
     """
     try:
-        value = json.loads(Path(path).read_bytes().decode("utf-8"))
+        value = json.loads(read_limited(path, _MAX_FILE_BYTES).decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {str(path)!r}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

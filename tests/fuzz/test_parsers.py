@@ -35,7 +35,9 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
     for _ in range(rng.randint(1, 4)):
         begin = rng.randrange(len(content) + 1)
         end = min(len(content), begin + rng.randint(0, 8))
-        junk = rng.choice([b"", b"\0", b"\xff" * 9, b"[" * 3000, b"{}", b"-1", b"9" * 5000, b"null"])
+        junk = rng.choice(
+            [b"", b"\0", b"\xff" * 9, b"[" * 3000, b"{}", b"-1", b"9" * 5000, b"null"]
+        )
         change = rng.randrange(4)
         if change == 0:
             content[begin:end] = rng.randbytes(end - begin)
