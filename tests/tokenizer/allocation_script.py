@@ -17,7 +17,7 @@ from bertfast._native import ArrowTexts, FileTexts
 VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "##a", "un", "##able", "!", "\u5927"]
 TEXTS = ["", "a!", "unable \u5927 \u00e9", *["a" * 3000 + " unable!"] * 40, "!" * 20000]
 MOST_SITES = 100_000
-# What is lost is lost every time; what is kept for later (a thread's buffers) is kept once or twice.
+# What is lost is lost in every round; a thread's buffers are kept for later in one or two.
 ROUNDS = 4
 
 
@@ -55,7 +55,7 @@ def main() -> None:
             n_errors = check_every_site(name, run)
             in_use.append(memory_in_use())
         lost = min(after - before for before, after in pairwise(in_use))
-        print(f"{name}: {n_errors} errors, {lost} bytes lost")
+        sys.stdout.write(f"{name}: {n_errors} errors, {lost} bytes lost\n")
         if lost > 0 or not n_errors:
             sys.exit(f"{name}: {lost} bytes are lost, {n_errors} errors")
 
