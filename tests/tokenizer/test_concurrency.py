@@ -38,6 +38,10 @@ def arrays(tokenizer: Tokenizer, options: dict[str, Any]) -> list[np.ndarray[Any
     return [encoding.input_ids, encoding.input_mask, encoding.segment_ids, *extra]
 
 
+def same(given: list[np.ndarray[Any, Any]], expected: list[np.ndarray[Any, Any]]) -> bool:
+    return all(np.array_equal(*pair) for pair in zip(given, expected, strict=True))
+
+
 def test_threads_with_differing_options_get_the_serial_results(tokenizer: Tokenizer) -> None:
     expected = [arrays(tokenizer, options) for options in OPTIONS]
     barrier = threading.Barrier(N_THREADS)
@@ -48,7 +52,7 @@ def test_threads_with_differing_options_get_the_serial_results(tokenizer: Tokeni
         for turn in range(3 * len(OPTIONS)):
             number = (thread + turn) % len(OPTIONS)
             given = arrays(tokenizer, OPTIONS[number])
-            good &= all(map(np.array_equal, given, expected[number], strict=True))
+            good &= same(given, expected[number])
         return good
 
     with ThreadPoolExecutor(N_THREADS) as pool:

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Coverage of the C++ core (gcov, by its own tests, the tokenizer suite and the parity checks) and
+# of the Python (coverage.py, by the whole suite). Slow: the core is built without optimization.
+#
+# Usage: tools/coverage.sh [core|python]     both by default
+# Variables: PYTHON (default .venv/bin/python; needs gcovr and coverage), MIN_PERCENT (95).
+# The lists of what is not covered are build/coverage/core.txt and build/coverage/python.txt.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+work=$root/build/coverage
+python=${PYTHON:-$root/.venv/bin/python}
+least=${MIN_PERCENT:-95}
+what=${1:-both}
+mkdir -p "$work"
+export OPENBLAS_NUM_THREADS=1 BERTFAST_SHARED_DATA=${BERTFAST_SHARED_DATA:-$root/../shared/data}
+
+core() {
+  rm -rf "$work/core" "$work/source"
+  # The core's own tests, some of which no Python can reach: refused memory, kernels by name.
+  make --no-print-directory -C csrc test BUILD="$work/core" CXXFLAGS='-O0 -g --coverage' \
+    PYTHON="$python" >"$work/core-tests.txt"
+  # A copy of the tree: the instrumented module must not lie where the usual one does.
+  mkdir -p "$work/source"
+  git ls-files -z | xargs -0 cp --parents -t "$work/source"
+  cd "$work/source"
+  BERTFAST_COVERAGE=1 "$python" setup.py -q build_ext --inplace
+  for kernel in portable avx2 ""; do
+    BERTFAST_KERNEL=$kernel PYTHONPATH=$work/source/src "$python" -m pytest -q -n 1 \
+      -p no:cacheprovider tests/tokenizer tests/parity >"$work/core-suite-$kernel.txt"
+  done
+  cd "$root"
+  # Exceptions of allocations are branches to gcov wherever a vector grows; they are the subject
+  # of test_allocation.cc and are left out of the count.
+  "$python" -m gcovr --root "$root" --object-directory "$work" "$work/core" "$work/source/build" \
+    --filter 'csrc/(src|include)/' --filter '.*/source/csrc/(src|include)/' \
+    --exclude-throw-branches --exclude-unreachable-branches --merge-lines \
+    --txt-metric branch --txt "$work/core.txt" --fail-under-branch "$least" --print-summary
+}
+
+python_code() {
+  PYTHONPATH=$root/src "$python" -m coverage run --branch --parallel-mode --source=bertfast \
+    --data-file="$work/.coverage" -m pytest -q -n 0
+  "$python" -m coverage combine -q --data-file="$work/.coverage" "$work"
+  "$python" -m coverage report --data-file="$work/.coverage" --show-missing \
+    --skip-covered --fail-under="$least" | tee "$work/python.txt"
+}
+
+[ "$what" = python ] || core
+[ "$what" = core ] || python_code
