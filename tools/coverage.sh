@@ -3,7 +3,8 @@
 # of the Python (coverage.py, by the whole suite). Slow: the core is built without optimization.
 #
 # Usage: tools/coverage.sh [core|python]     both by default
-# Variables: PYTHON (default .venv/bin/python; needs gcovr and coverage), MIN_PERCENT (95).
+# Variables: PYTHON (default .venv/bin/python; needs gcovr and coverage), MIN_PERCENT (95), KERNELS
+# ("portable avx2 avx512": the suite runs once with each; one that cannot run here is the best).
 # The lists of what is not covered are build/coverage/core.txt and build/coverage/python.txt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,7 +26,7 @@ core() {
   git ls-files -z | xargs -0 cp --parents -t "$work/source"
   cd "$work/source"
   BERTFAST_COVERAGE=1 "$python" setup.py -q build_ext --inplace
-  for kernel in portable avx2 ""; do
+  for kernel in ${KERNELS:-portable avx2 avx512}; do
     BERTFAST_KERNEL=$kernel PYTHONPATH=$work/source/src "$python" -m pytest -q -n 1 \
       -p no:cacheprovider tests/tokenizer tests/parity >"$work/core-suite-$kernel.txt"
   done

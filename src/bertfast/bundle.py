@@ -31,7 +31,13 @@ _MAX_MANIFEST_BYTES = 1 << 24  # ten thousand labels need 0.5 MB
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A model directory whose files are those its manifest was written for."""
+    """A model directory whose files are those its manifest was written for.
+
+    Example:
+        >>> bundle = Bundle.load("my_model")      # doctest: +SKIP
+        >>> bundle.manifest.default_output        # doctest: +SKIP
+        'pooled_output'
+    """
 
     path: Path
     manifest: Manifest

@@ -41,6 +41,9 @@ class BertConfig:
 
     Raises:
         ConfigError: a value has the wrong type or range, or contradicts another.
+
+    >>> BertConfig(vocab_size=30522, hidden_size=384, num_attention_heads=12).head_size
+    32
     """
 
     vocab_size: int
