@@ -26,7 +26,7 @@ PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc csrc/fuzz/*.h csrc/fuzz/*.cc)
 FUZZ_SECONDS ?= 3600
 
-.PHONY: help demo test lint bench bench-tokenize instructions crash-test soak parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check fuzz fuzz-long clean
+.PHONY: help demo test lint bench bench-tokenize instructions crash-test soak parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check fuzz fuzz-long complexity soak-fork coverage test-oldest audit docs clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,24 @@ fuzz: $(VENV)/.fuzz ## Fuzz the core and the parsers for 60 s each (needs clang)
 fuzz-long: $(VENV)/.fuzz ## The same for FUZZ_SECONDS each, an hour unless it is set
 	@PYTHON=$(BIN)/python tools/fuzz.sh $(FUZZ_SECONDS)
 
+complexity: $(VENV)/.demo ## Is the tokenizer linear on twelve hostile families, 1 KiB to 16 MiB
+	@$(BIN)/python benchmarks/complexity.py
+
+soak-fork: $(VENV)/.demo ## 1,000 processes of each kind started beside busy threads
+	@$(BIN)/python benchmarks/soak_fork.py
+
+coverage: $(VENV)/.coverage ## Branches of the core and lines of the Python that the tests run (slow)
+	@PYTHON=$(BIN)/python tools/coverage.sh
+
+test-oldest: ## The suite on the oldest dependencies that pyproject.toml allows
+	@PYTHON=$(PYTHON) tools/test_oldest.sh
+
+audit: $(VENV)/.audit ## Known vulnerabilities of what is installed with bertfast
+	@tools/audit.sh $(BIN)/python
+
+docs: $(VENV)/.docs ## The documentation with the API reference, in build/docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 sanitize: ## Tokenizer suite and C++ tests under AddressSanitizer and UBSan
 	@tools/sanitize.sh
 
@@ -101,7 +119,7 @@ wheel-check: ## Build sdist and wheel; install and use the wheel where there is 
 
 clean: ## Remove what was built (not the virtual environment)
 	rm -rf build dist demo-output src/*.egg-info src/bertfast/_native.cpp src/bertfast/_native*.so
-	rm -f $(DISTRIBUTED)/.test $(VENV)/.fuzz $(VENV)/.bench $(VENV)/.demo $(VENV)/.test $(VENV)/.lint
+	rm -f $(DISTRIBUTED)/.test $(VENV)/.fuzz $(VENV)/.coverage $(VENV)/.audit $(VENV)/.docs $(VENV)/.bench $(VENV)/.demo $(VENV)/.test $(VENV)/.lint
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "no Python >= 3.10 with venv found; pass PYTHON=/path/to/python" >&2; exit 1; }
@@ -127,6 +145,18 @@ $(DISTRIBUTED)/.test: $(SOURCES)
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.coverage: pyproject.toml $(VENV)/.test
+	$(BIN)/python -m pip install --quiet gcovr==8.8 coverage==7.17.3
+	@touch $@
+
+$(VENV)/.audit: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet pip-audit==2.10.1
+	@touch $@
+
+$(VENV)/.docs: pyproject.toml $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
 # atheris has wheels for CPython 3.11 to 3.13.

@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
+from typing import Any
 
 from bertfast import Tokenizer
 
@@ -71,7 +72,7 @@ def busy_threads(tokenizer: Tokenizer) -> Iterator[None]:
 
 def answers(tokenizer: Tokenizer, method: str) -> bool:
     """Return whether a process of this kind encodes as it should, in time."""
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
     process = context.Process(target=_child, args=(tokenizer,))
     process.start()
     process.join(SECONDS)
@@ -79,7 +80,7 @@ def answers(tokenizer: Tokenizer, method: str) -> bool:
         process.kill()
         process.join()
         return False
-    return process.exitcode == 0
+    return bool(process.exitcode == 0)
 
 
 def _child(tokenizer: Tokenizer) -> None:

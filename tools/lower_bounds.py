@@ -7,11 +7,11 @@ and `packaging`. A requirement without a lower bound, such as a self-reference, 
 """
 
 import sys
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import tomllib  # CPython 3.11
 from packaging.requirements import Requirement
 
 

@@ -10,8 +10,10 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bertfast import Tokenizer
 from bertfast.checkpoint.entries import parse_index
@@ -179,7 +181,10 @@ def seeds(name: str) -> list[bytes]:
 
 def _checkpoint(suffix: str) -> bytes:
     prefix = _folder() / "seed"
-    tensors = {"a/kernel": np.ones((2, 3), np.float32), "b/bias": np.arange(3)}
+    tensors: dict[str, NDArray[Any]] = {
+        "a/kernel": np.ones((2, 3), np.float32),
+        "b/bias": np.arange(3),
+    }
     write_tensor_bundle(prefix, tensors)
     return Path(f"{prefix}{suffix}").read_bytes()
 

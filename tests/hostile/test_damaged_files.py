@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from tests.checkpoint.tensor_bundle_writer import write_tensor_bundle
@@ -25,7 +27,10 @@ CHECKED = {"bundle's model", "bundle's vocabulary"}
 def folder(tmp_path: Path) -> Path:
     """A good file of each kind."""
     path = write_probe_bundle(tmp_path / "files")
-    tensors = {"a/kernel": np.ones((3, 4), np.float32), "b/bias": np.arange(5)}
+    tensors: dict[str, NDArray[Any]] = {
+        "a/kernel": np.ones((3, 4), np.float32),
+        "b/bias": np.arange(5),
+    }
     write_tensor_bundle(path / "m.ckpt", tensors)
     name = "encoder.layer.0.output.dense.bias"
     save_file({name: np.arange(9, dtype=np.float32)}, path / "model.safetensors")

@@ -112,7 +112,7 @@ def open_session(
 def _refuse_external_data(path: Path) -> None:
     """Raise BundleError if the model would have ONNX Runtime read other files: ours hold all."""
     try:
-        files = external_files(memoryview(map_file(path)))
+        files = external_files(map_file(path).data)
     except (BundleError, CheckpointError) as error:
         raise BundleError(f"{path} cannot be loaded: {error}; export the model again") from error
     if files:
