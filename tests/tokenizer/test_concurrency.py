@@ -118,10 +118,6 @@ assert bertfast.Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a"]).encode("a")
 def test_subinterpreter_works_or_says_that_it_cannot(implementation: str) -> None:
     """numpy and Cython modules load in the main interpreter only: ImportError, and no crash."""
     script = textwrap.dedent(SUBINTERPRETER_SCRIPT)
-    if sys.version_info >= (3, 13):
-        script = script.replace(
-            'getattr(interpreters, "exec", interpreters.run_string)', "interpreters.exec"
-        )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
         env=os.environ | {"BERTFAST_IMPLEMENTATION": implementation},
