@@ -4,7 +4,7 @@ import ctypes
 import gc
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -27,11 +27,14 @@ class Mallinfo(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in "abcdefgijk"]
 
 
-_library = ctypes.CDLL(None)
-_fail = _library.fail_allocation
-_fail.restype, _fail.argtypes = ctypes.c_int64, [ctypes.c_int64, ctypes.c_int]
-_mallinfo = _library.mallinfo2
-_mallinfo.restype = Mallinfo
+@cache
+def preloaded() -> ctypes.CDLL:
+    """Return this process's own symbols, those of failing_allocations.so among them."""
+    library = ctypes.CDLL(None)
+    library.fail_allocation.restype = ctypes.c_int64
+    library.fail_allocation.argtypes = [ctypes.c_int64, ctypes.c_int]
+    library.mallinfo2.restype = Mallinfo
+    return library
 
 
 def main() -> None:
@@ -72,17 +75,18 @@ def as_lists(arrays: tuple[np.ndarray[Any, Any], ...]) -> list[Any]:
 
 def check_every_site(name: str, run: Callable[[], Any]) -> int:
     """Let every allocation of `run` fail, once and for good; return how many errors it raised."""
+    fail = preloaded().fail_allocation
     expected = run()
     n_errors = 0
     for for_good in (0, 1):
         for number in range(1, MOST_SITES):
             given = None
-            _fail(number, for_good)
+            fail(number, for_good)
             try:
                 given = run()
             except MemoryError:
                 n_errors += 1
-            reached = _fail(0, 0) >= number
+            reached = fail(0, 0) >= number
             if given is not None and given != expected:
                 sys.exit(f"{name}: allocation {number} failed and the result is wrong")
             if not reached:
@@ -95,7 +99,7 @@ def check_every_site(name: str, run: Callable[[], Any]) -> int:
 def memory_in_use() -> int:
     """Return the bytes that malloc has given out, those it mapped included."""
     gc.collect()
-    info = _mallinfo()
+    info = preloaded().mallinfo2()
     return int(info.e + info.i)
 
 
