@@ -26,7 +26,7 @@ PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/src/*.h csrc/src/*.cc csrc/tests/*.h csrc/tests/*.cc csrc/fuzz/*.h csrc/fuzz/*.cc)
 FUZZ_SECONDS ?= 3600
 
-.PHONY: help demo test lint bench bench-tokenize instructions crash-test soak parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check fuzz fuzz-long complexity soak-fork coverage test-oldest audit docs clean
+.PHONY: help demo test lint bench bench-tokenize bench-predict instructions crash-test soak soak-predict parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check bench-gpu fuzz fuzz-long complexity soak-fork coverage test-oldest audit docs clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,11 +52,21 @@ bench: $(VENV)/.demo ## Speed of prediction over a file, and time and memory on 
 bench-tokenize: $(VENV)/.bench ## Speed of the tokenizer beside its rivals
 	@$(BIN)/bertfast benchmark tokenize
 
+# Both models, the stream and two threads: over an hour on one core. Rivals that are not
+# installed are named with the command that installs them.
+bench-predict: $(VENV)/.bench ## Speed of prediction beside other runtimes, MiniLM and BERT-base (slow)
+	@mkdir -p build
+	@$(BIN)/bertfast benchmark predict --stream 12288 --json build/predict-minilm.json --plot build/predict-minilm.png
+	@$(BIN)/bertfast benchmark predict --model random-base --json build/predict-base.json --plot build/predict-base.png
+
 instructions: $(VENV)/.demo ## Instructions per byte of the tokenizer (needs valgrind)
 	@$(BIN)/python benchmarks/instructions.py
 
 soak: $(VENV)/.demo ## Memory of the tokenizer over 100 million texts
 	@$(BIN)/python benchmarks/soak_tokenizer.py
+
+soak-predict: $(VENV)/.demo ## Memory of a Predictor over 100,000 batches of varied shapes
+	@$(BIN)/python benchmarks/soak_predictor.py
 
 parity: $(VENV)/.test ## Every parity check of the core in full (slow); counts go to build/parity.json
 	@mkdir -p build
@@ -68,6 +78,9 @@ parity-graph: $(VENV)/.test ## Every parity check of the tokenizer in the graph 
 
 bench-graph: $(VENV)/.test ## Speed of the tokenizer in the graph beside TF-Text's
 	@$(BIN)/python benchmarks/graph_tokenizer.py
+
+bench-gpu: $(VENV)/.demo ## Speed on a GPU beside PyTorch's (needs onnxruntime-gpu; PyTorch if you have it)
+	@$(BIN)/python benchmarks/gpu.py
 
 check-savedmodel: $(VENV)/.test ## Export a small classifier, look at it and run it with saved_model_cli
 	@PATH="$(abspath $(BIN)):$$PATH" examples/serving/check_saved_model.sh

@@ -47,7 +47,10 @@ class StubSession:
         self._width = width
 
     def run(
-        self, output_names: Sequence[str], feeds: dict[str, NDArray[np.int32]]
+        self,
+        output_names: Sequence[str],
+        feeds: dict[str, NDArray[np.int32]],
+        run_options: Any = None,
     ) -> list[NDArray[np.float32]]:
         """Return the constant for each row."""
         return [np.full((len(feeds["input_ids"]), self._width), 0.5, np.float32)]

@@ -99,11 +99,13 @@ def plan_windows(
     stride: int,
     *,
     special: bool,
+    cut_first: bool = False,
 ) -> Plan:
     """Plan as many rows a text as its pieces need; neighbours share `stride` pieces.
 
     Windows slide over the text, or, for pairs, over the second text with the first kept whole
-    in every window (question and document).
+    in every window (question and document). With `cut_first` a first text that leaves little
+    room is cut: the second has half of the room at least, and more than `stride`.
 
     Raises:
         InputError: a window would hold `stride` pieces or fewer, so that it could not advance.
@@ -111,6 +113,12 @@ def plan_windows(
     la = np.diff(a_offsets)
     lb = np.zeros_like(la) if b_offsets is None else np.diff(b_offsets)
     has_b = lb > 0
+    if cut_first:
+        pieces = max_length - (3 if special else 0)
+        fair = _truncated_lengths(la, lb, max_length, special=special)[0]
+        must_slide = has_b & (fair + lb > pieces)
+        most = np.where(must_slide, max(pieces - stride - 1, 0), pieces)
+        la = np.where(has_b, np.minimum(fair, most), la)
     slide = np.where(has_b, lb, la)  # the pieces that the windows slide over
     room = np.where(has_b, max_length - la - (3 if special else 0), max_length - 2 * special)
     stuck = np.flatnonzero((slide > room) & (room <= stride))

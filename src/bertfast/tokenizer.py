@@ -212,6 +212,30 @@ class Tokenizer:
         result: list[int] = ragged.tolist()
         return result
 
+    @overload
+    def encode_ragged(
+        self,
+        texts: Texts,
+        text_pair: Texts | None = ...,
+        *,
+        add_special_tokens: bool = ...,
+        max_length: int | None = ...,
+        num_threads: int | None = ...,
+        return_truncated: Literal[False] = ...,
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]: ...
+
+    @overload
+    def encode_ragged(
+        self,
+        texts: Texts,
+        text_pair: Texts | None = ...,
+        *,
+        add_special_tokens: bool = ...,
+        max_length: int | None = ...,
+        num_threads: int | None = ...,
+        return_truncated: Literal[True],
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.bool_]]: ...
+
     def encode_ragged(
         self,
         texts: Texts,
@@ -220,13 +244,18 @@ class Tokenizer:
         add_special_tokens: bool = True,
         max_length: int | None = None,
         num_threads: int | None = None,
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        return_truncated: bool = False,
+    ) -> (
+        tuple[NDArray[np.int32], NDArray[np.int64]]
+        | tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.bool_]]
+    ):
         """Encode texts into one flat array: the fastest form.
 
         Row `i` is `ids[offsets[i]:offsets[i + 1]]`. Arguments as for a call.
 
         Returns:
-            ids int32 [n] and offsets int64 [rows + 1].
+            ids int32 [n] and offsets int64 [rows + 1]; with `return_truncated` also
+            bool [rows], whether tokens of the row's texts were left out of it.
 
         Raises:
             InputError: a row is not a text (named by its number), or an option is wrong.
@@ -234,13 +263,49 @@ class Tokenizer:
         check_max_length(max_length, pair=text_pair is not None, special=add_special_tokens)
         ids_a, rows_a, _ = self._encode_side(texts, max_length, num_threads, False)
         if text_pair is None and not add_special_tokens and max_length is None:
-            return ids_a, rows_a
+            plain = ids_a, rows_a
+            return (*plain, np.zeros(len(rows_a) - 1, np.bool_)) if return_truncated else plain
         ids_b, rows_b = ids_a, None
         if text_pair is not None:
             ids_b, rows_b, _ = self._encode_side(text_pair, max_length, num_threads, False)
             check_same_rows(rows_a, rows_b)
         plan = plan_rows(rows_a, rows_b, max_length, special=add_special_tokens)
-        return fill_ragged(plan, ids_a, ids_b, self._specials(add_special_tokens))
+        ragged = fill_ragged(plan, ids_a, ids_b, self._specials(add_special_tokens))
+        return (*ragged, plan.truncated) if return_truncated else ragged
+
+    def encode_windows(
+        self,
+        texts: Texts,
+        text_pair: Texts | None = None,
+        *,
+        max_length: int,
+        stride: int,
+        num_threads: int | None = None,
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Encode texts whole: long ones give several windows, which share `stride` pieces.
+
+        Of pairs the second text slides, with the first in every window; a first text that
+        leaves no room is cut by the original's rule.
+
+        Returns:
+            ids int32 [n] and offsets int64 [windows + 1], as `encode_ragged`; the text of each
+            window, int64 [windows], ascending; whether a text's first side was cut, bool [rows].
+
+        Raises:
+            InputError: a row is not a text (named by its number), or an option is wrong.
+        """
+        check_call(max_length, "longest", None, stride, True)
+        check_max_length(max_length, pair=text_pair is not None, special=True)
+        ids_a, rows_a, _ = self._encode_side(texts, None, num_threads, False)
+        ids_b, rows_b = ids_a, None
+        if text_pair is not None:
+            ids_b, rows_b, _ = self._encode_side(text_pair, None, num_threads, False)
+            check_same_rows(rows_a, rows_b)
+        plan = plan_windows(rows_a, rows_b, max_length, stride, special=True, cut_first=True)
+        ids, offsets = fill_ragged(plan, ids_a, ids_b, self._special_ids)
+        cut = np.zeros(len(rows_a) - 1, np.bool_)
+        cut[plan.samples] = (plan.b_length > 0) & (plan.a_length < np.diff(rows_a)[plan.samples])
+        return ids, offsets, plan.samples, cut
 
     def encode_files(
         self,

@@ -40,6 +40,34 @@ def test_export_command_reports_what_it_did(source: Path, tmp_path: Path) -> Non
     assert Bundle.load(tmp_path / "out").manifest.labels == ("neg", "pos")
 
 
+def test_export_command_reports_a_lower_precision(source: Path, tmp_path: Path) -> None:
+    options = ("--output", "mean_embedding", "--gate-inputs", "60", "--quiet")
+    done = run("export", source, tmp_path / "out", *options[:-1], "--precision", "int8")
+    assert done.returncode == 0, done.stderr
+    report = done.stdout.decode()
+    for expected in ("int8, fused", "cosine 0.99", "worst", "times float32's on the cpu"):
+        assert expected in report, expected
+    assert Bundle.load(tmp_path / "out").manifest.precision == "int8"
+    half = tmp_path / "half"
+    run("export", source, half, *options, "--precision", "fp16", "--tolerance", "0.01")
+    (tmp_path / "in.txt").write_text("the cat\n")
+    done = run("predict", tmp_path / "in.txt", "-m", half, "-o", tmp_path / "out.npy")
+    assert "is in fp16, which is for GPUs" in one_line_error(done)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--precision", "int8", "--format", "savedmodel"), "needs the fused graph"),
+        (("--float-embeddings",), "--float-embeddings goes with --precision int8"),
+    ],
+)
+def test_export_command_refuses_what_does_not_fit(
+    source: Path, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    assert message in one_line_error(run("export", source, tmp_path / "out", *options))
+
+
 @pytest.mark.skipif(find_spec("tensorflow_text") is None, reason="tensorflow-text is missing")
 def test_export_command_writes_a_saved_model(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "models" / "1"

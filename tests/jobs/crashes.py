@@ -2,8 +2,10 @@
 
     python -m tests.jobs.crashes points INPUT TARGET N   at every operation on a file, N parts
     python -m tests.jobs.crashes times INPUT TARGET N    at N random times
+    python -m tests.jobs.crashes signals INPUT TARGET N  SIGINT, SIGTERM in turns at N random times
 
-Prints JSON: how often it killed, and how often the result was not that of an undisturbed job.
+Prints JSON: how often it killed, and how often the result was not that of an undisturbed job;
+of signals also how long a job went on after one.
 The children run a real job on a stub model, with all its threads; every operation that changes
 a file or a folder goes through a shim that counts, and kills before the n-th one or, if that is
 a write, in the middle of it.
@@ -15,20 +17,26 @@ import os
 import random
 import shutil
 import signal
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from types import FrameType
+from typing import Any, BinaryIO, NoReturn, cast
 
 from bertfast.errors import InputError
 from bertfast.jobs import JobOptions, durable, predict_files
+from bertfast.runtime.session import import_onnxruntime
 from tests.jobs.stub import StubPredictor, contents, rows, stub_predictor, write_input
 
 _OPERATIONS = ("fsync", "replace", "unlink", "mkdir", "rmdir", "truncate", "ftruncate")
 _NEVER = 1 << 60
 _IS_DONE = 7
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
 class Shim:
@@ -82,6 +90,7 @@ class Case:
     """A job that is run again and again."""
 
     def __init__(self, folder: Path, source: str, target: str, n_rows: int, part_rows: int) -> None:
+        import_onnxruntime()  # once, here, and not in every child
         self.folder = folder
         self.model: StubPredictor = stub_predictor(folder / "bundle")
         self.source = write_input(folder / source, rows(n_rows, bad_every=20))
@@ -93,23 +102,40 @@ class Case:
 
     def run(self, output: Path, kill_before: int = _NEVER, kill_inside: int = _NEVER) -> int:
         """Run the job in a child; return its pid."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # until the child can take them
         child = os.fork()
         if child:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             return child
         code = 1
         try:
-            if (kill_before, kill_inside) != (_NEVER, _NEVER):
-                Shim(kill_before, kill_inside).install()
-            predict_files(self.source, f"{output}/{self.target}", self.model, options=self.options)
-            code = 0
-        except InputError as error:
-            # Killed when all was done but the exit: the next run finds the complete output.
-            code = _IS_DONE if str(error).endswith("exists; replace it with --overwrite") else 1
-            if code == 1:
-                sys.stderr.write(f"{error}\n")
+            code = self._run_in_child(output, kill_before, kill_inside)
+        except KeyboardInterrupt:
+            code = _INTERRUPTED
+        except SystemExit:
+            code = _TERMINATED
+        except BaseException:  # noqa: BLE001 - whatever it is, the parent must not run twice
+            traceback.print_exc()
         finally:
             sys.stderr.flush()
             os._exit(code)
+
+    def _run_in_child(self, output: Path, kill_before: int, kill_inside: int) -> int:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _terminate)
+        if (kill_before, kill_inside) != (_NEVER, _NEVER):
+            Shim(kill_before, kill_inside).install()
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            predict_files(self.source, f"{output}/{self.target}", self.model, options=self.options)
+            signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        except InputError as error:
+            # Killed when all was done but the exit: the next run finds the complete output.
+            if str(error).endswith("exists; replace it with --overwrite"):
+                return _IS_DONE
+            sys.stderr.write(f"{error}\n")
+            return 1
+        return 0
 
     def is_right(self, output: Path) -> bool:
         """Tell whether the output is that of the undisturbed job, byte for byte."""
@@ -168,6 +194,58 @@ def kill_at_random_times(case: Case, n_kills: int, seed: int = 0) -> dict[str, i
     return counts | {"seconds": round(time.monotonic() - start)}
 
 
+def signal_at_random_times(case: Case, n_signals: int, seed: int = 0) -> dict[str, float]:
+    """Send SIGINT and SIGTERM in turns; each job goes on until it gets through.
+
+    A job must end by 130 or 143, or have got through, and leave no part that is not complete.
+    """
+    generator = random.Random(seed)
+    n_sent = wrong = jobs = 0
+    waits: list[float] = []
+    longest = _seconds(case)
+    while n_sent < n_signals:
+        output = case.folder / f"job-{jobs}"
+        output.mkdir()
+        status = _INTERRUPTED
+        while status in (_INTERRUPTED, _TERMINATED):
+            child = case.run(output)
+            if n_sent < n_signals:
+                time.sleep(generator.uniform(0.02, longest))
+                sent_at = time.monotonic()
+                os.kill(child, _SIGNALS[n_sent % 2])
+                status = _status(child)
+                n_sent += 1
+                if status in (_INTERRUPTED, _TERMINATED):
+                    waits.append(time.monotonic() - sent_at)
+                    wrong += _has_unfinished(output)
+            else:
+                status = _status(child)
+        jobs += 1
+        if status not in (0, _IS_DONE):
+            sys.stderr.write(f"exit status {status}\n")
+        wrong += status not in (0, _IS_DONE) or not case.is_right(output)
+        shutil.rmtree(output)
+    return {
+        "signals": n_sent,
+        "wrong": wrong,
+        "jobs": jobs,
+        "interrupted": len(waits),
+        "median_seconds": round(statistics.median(waits), 3),
+        "longest_seconds": round(max(waits), 3),
+    }
+
+
+def _has_unfinished(output: Path) -> bool:
+    unfinished = [path.name for path in output.rglob(".part-*")]
+    if unfinished:
+        sys.stderr.write(f"left behind: {unfinished}\n")
+    return bool(unfinished)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(_TERMINATED)
+
+
 def _seconds(case: Case) -> float:
     output = case.folder / "timed"
     output.mkdir()
@@ -186,13 +264,15 @@ def main() -> None:
     # In memory, where there is such a place: killing a process loses nothing that is not synced.
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        counts: Mapping[str, float]
         if kind == "points":
             case = Case(Path(folder), source, target, 30 * int(number) - 10, 30)
             counts = kill_at_every_point(case)
         else:
             case = Case(Path(folder), source, target, 20_000, 700)
-            counts = kill_at_random_times(case, int(number))
-    sys.stdout.write(json.dumps({"input": source, "target": target} | counts) + "\n")
+            disturb = signal_at_random_times if kind == "signals" else kill_at_random_times
+            counts = disturb(case, int(number))
+    sys.stdout.write(json.dumps({"input": source, "target": target, **counts}) + "\n")
 
 
 if __name__ == "__main__":

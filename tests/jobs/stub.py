@@ -22,7 +22,10 @@ class StubSession:
         self._width = width
 
     def run(
-        self, output_names: Sequence[str], feeds: dict[str, NDArray[np.int32]]
+        self,
+        output_names: Sequence[str],
+        feeds: dict[str, NDArray[np.int32]],
+        run_options: Any = None,
     ) -> list[NDArray[np.float32]]:
         ids = feeds["input_ids"].astype(np.float32) * feeds["input_mask"]
         sums = ids.sum(axis=1, keepdims=True)

@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 TIMEOUT_SECONDS = 600
 
 
-def crash(*arguments: str) -> dict[str, int]:
+def crash(*arguments: str) -> dict[str, float]:
     """Run the program of `crashes` and return what it counted."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.jobs.crashes", *arguments],
@@ -24,7 +24,7 @@ def crash(*arguments: str) -> dict[str, int]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    counts: dict[str, int] = json.loads(done.stdout)
+    counts: dict[str, float] = json.loads(done.stdout)
     assert counts["wrong"] == 0, done.stderr
     return counts
 
@@ -35,6 +35,12 @@ def crash(*arguments: str) -> dict[str, int]:
 )
 def test_job_killed_at_any_operation_resumes_to_the_same_bytes(source: str, target: str) -> None:
     assert crash("points", source, target, "2")["kills"] > 50
+
+
+def test_job_interrupted_at_random_times_resumes_to_the_same_bytes() -> None:
+    counts = crash("signals", "in.csv", "out.jsonl", "6")
+    assert counts["signals"] == 6
+    assert counts["longest_seconds"] < 5  # one, on a machine that is not busy
 
 
 @pytest.mark.parametrize(("source", "target"), [("in.tsv", "out.jsonl"), ("in.parquet", "out/")])

@@ -1,6 +1,9 @@
 """Damaged files give predictions, rejects or one line of error; the counts always add up."""
 
+import csv
 import gzip
+import io
+import json
 import os
 import signal
 import tempfile
@@ -19,6 +22,7 @@ from bertfast.jobs import JobOptions, predict_files
 from tests.jobs.stub import StubPredictor, stub_predictor, write_input
 
 TIMEOUT_SECONDS = 60
+REAL_ID, REAL_TEXT = "#1 ID", "#1 String"
 TEXTS = (
     "a b c",
     "",
@@ -49,6 +53,30 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     names = (".tsv", ".csv", ".jsonl", ".parquet")
     files = {name: write_input(folder / f"in{name}", values).read_bytes() for name in names}
     return files | {".jsonl.gz": gzip.compress(files[".jsonl"]), ".txt": "\n".join(TEXTS).encode()}
+
+
+@pytest.fixture(scope="module")
+def real_files(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The first rows of MRPC's dev set in each format; the TSV as it was published."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    lines = (shared_data / "glue" / "MRPC" / "dev.tsv").read_bytes().splitlines(keepends=True)[:50]
+    cells = [line.decode("utf-8-sig").rstrip("\r\n").split("\t") for line in lines]
+    values = [dict(zip(cells[0], row, strict=True)) for row in cells[1:]]
+    table = io.StringIO(newline="")
+    csv.writer(table).writerows(cells)
+    parquet = tmp_path_factory.mktemp("real") / "in.parquet"
+    pq.write_table(pa.Table.from_pylist(values), parquet, row_group_size=13)
+    objects = "".join(json.dumps(row) + "\n" for row in values).encode()
+    return {
+        ".tsv": b"".join(lines),
+        ".csv": table.getvalue().encode(),
+        ".jsonl": objects,
+        ".parquet": parquet.read_bytes(),
+        ".tsv.gz": gzip.compress(b"".join(lines)),
+        ".jsonl.zst": pa.Codec("zstd").compress(objects, asbytes=True),
+    }
 
 
 Mutation = Callable[[bytes], bytes]
@@ -113,16 +141,43 @@ def test_damaged_file_is_predicted_rejected_or_refused(
     keep: bool,
     target: str,
 ) -> None:
-    data = samples[name]
+    column = None if name == ".txt" else "text"
+    check(model, samples[name], name, changes, target, column, ("id",) if keep and column else ())
+
+
+@pytest.mark.shared
+@given(
+    name=st.sampled_from([".tsv", ".csv", ".jsonl", ".parquet", ".tsv.gz", ".jsonl.zst"]),
+    changes=mutations(),
+    keep=st.booleans(),
+    target=st.sampled_from(["out.jsonl", "out.csv", "out.parquet"]),
+)
+def test_damaged_real_file_is_predicted_rejected_or_refused(
+    model: StubPredictor,
+    real_files: dict[str, bytes],
+    name: str,
+    changes: list[Mutation],
+    keep: bool,
+    target: str,
+) -> None:
+    kept = (REAL_ID,) if keep else ()
+    check(model, real_files[name], name, changes, target, REAL_TEXT, kept)
+
+
+def check(
+    model: StubPredictor,
+    data: bytes,
+    name: str,
+    changes: list[Mutation],
+    target: str,
+    column: str | None,
+    keep: tuple[str, ...],
+) -> None:
+    """Predict a changed file: the counts add up, or the error names the file."""
     for change in changes:
         data = change(data)
-    plain = name == ".txt"
     options = JobOptions(
-        text_column=None if plain else "text",
-        keep=("id",) if keep and not plain else (),
-        on_error="reject",
-        part_rows=11,
-        max_text_bytes=200,
+        text_column=column, keep=keep, on_error="reject", part_rows=11, max_text_bytes=200
     )
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
         patched.setattr(os, "fsync", lambda descriptor: None)
@@ -134,23 +189,26 @@ def test_damaged_file_is_predicted_rejected_or_refused(
             except BertfastError as error:
                 assert str(source) in str(error)
                 assert len(str(error)) < 2000
+                assert not output.exists()
                 return
         assert summary.rows_in == summary.rows_out + summary.rows_rejected
         assert _rows(output) == summary.rows_out
         rejects = Path(folder, f"{target}.rejects.jsonl")
-        listed = rejects.read_bytes().count(b"\n") if rejects.exists() else 0
-        assert listed == summary.rows_rejected
+        listed = rejects.read_bytes().splitlines() if rejects.exists() else []
+        assert len(listed) == summary.rows_rejected
+        for line in listed:
+            reject = json.loads(line)
+            assert reject["file"] == str(source)
+            assert reject["line"] > 0
+            assert reject["reason"]
 
 
 def _rows(path: Path) -> int:
     if path.suffix == ".parquet":
-        import pyarrow.parquet as pq  # type: ignore[import-untyped]
+        import pyarrow.parquet as pq
 
         n_rows: int = pq.ParquetFile(path).metadata.num_rows
         return n_rows
     if path.suffix == ".csv":
-        import csv
-        import io
-
         return len(list(csv.reader(io.StringIO(path.read_bytes().decode(), newline="")))) - 1
     return path.read_bytes().count(b"\n") - (path.suffix == ".tsv")

@@ -251,3 +251,26 @@ def test_truncated_rows_are_counted(model: StubPredictor, tmp_path: Path) -> Non
 def test_options_that_cannot_be_raise(options: dict[str, Any]) -> None:
     with pytest.raises(BertfastError):
         JobOptions(**options)
+
+
+def test_long_rows_in_windows_are_pooled_and_not_truncated(
+    model: StubPredictor, tmp_path: Path
+) -> None:
+    texts = [" ".join("abcdefgh"[n % 8] for n in range(count)) for count in range(0, 60, 7)]
+    values = [{"id": number, "text": text} for number, text in enumerate(texts)]
+    path = write_input(tmp_path / "in.jsonl", values)
+    options = JobOptions(overflow="window", stride=2, part_rows=4)
+    summary = predict_files(path, tmp_path / "out.jsonl", model, options=options)
+    assert (summary.rows_out, summary.rows_truncated) == (len(texts), 0)
+    expected = model.predict(texts, overflow="window", stride=2)
+    assert not np.array_equal(expected, model.predict(texts))
+    for row, scores in zip(table(tmp_path / "out.jsonl"), expected, strict=True):
+        np.testing.assert_allclose(list(row["probabilities"].values()), scores, atol=1e-6)
+
+
+def test_bad_stride_is_refused_before_the_first_row(model: StubPredictor, tmp_path: Path) -> None:
+    path = write_input(tmp_path / "in.jsonl", rows(3))
+    with pytest.raises(InputError, match="stride is an integer from 0 to 12"):
+        predict_files(path, tmp_path / "o.npy", model,
+                      options=JobOptions(overflow="window", stride=13))  # fmt: skip
+    assert not (tmp_path / "o.npy").exists()

@@ -88,6 +88,7 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
         {"fields": ("label",)},
         'options fields (["label", "probabilities"], now ["label"])',
     ),
+    "overflow": ({"overflow": "window"}, 'options overflow ("truncate", now "window")'),
 }
 
 

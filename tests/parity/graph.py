@@ -2,7 +2,7 @@
 
 import unicodedata
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from itertools import chain
@@ -11,8 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bertfast import reference
 from tests.parity.code_points import CONTEXTS, N_CODE_POINTS
-from tests.parity.oracle import MAX_SHOWN, Comparison, MemoizedReference, batches, shrink
+from tests.parity.oracle import (
+    BATCH_SIZE,
+    MAX_SHOWN,
+    Comparison,
+    MemoizedReference,
+    batches,
+    shrink,
+)
 from tests.tokenizer.vocabulary import SPECIAL_TOKENS
 
 Ragged = tuple[NDArray[np.int32], NDArray[np.int64]]
@@ -35,6 +43,7 @@ class GraphTwin:
         tf = import_tensorflow()
         tokenizer = import_module("bertfast.tf").GraphTokenizer(vocab, do_lower_case)
         self.oracle = MemoizedReference(vocab, do_lower_case=do_lower_case)
+        self.vocab = vocab
         self._tokens = {index: token for token, index in vocab.items()}
         signature = [tf.TensorSpec([None], tf.string)]
         self._run = tf.function(tokenizer.tokenize, input_signature=signature)
@@ -59,18 +68,77 @@ def compare(twin: GraphTwin, texts: Iterable[bytes]) -> Comparison:
     comparison = Comparison()
     for batch in batches(texts):
         given = [text for text in batch if isinstance(text, bytes)]
-        comparison.cases += len(given)
-        ids, offsets = twin.encode(given)
-        rows = [twin.oracle.ids(text) for text in given]
-        sizes = [len(row) for row in rows]
-        flat = np.fromiter(chain.from_iterable(rows), np.int32, sum(sizes))
-        if np.array_equal(np.diff(offsets), sizes) and np.array_equal(ids, flat):
-            continue
-        bounds = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
-        for text, row, (begin, end) in zip(given, rows, bounds, strict=True):
-            if ids[begin:end].tolist() != row:
-                _note(comparison, twin, text)
+        _compare_batch(comparison, twin, given, [twin.oracle.ids(text) for text in given])
     return comparison
+
+
+def _compare_batch(
+    comparison: Comparison, twin: GraphTwin, texts: Sequence[bytes], rows: Sequence[Sequence[int]]
+) -> None:
+    comparison.cases += len(texts)
+    ids, offsets = twin.encode(texts)
+    sizes = [len(row) for row in rows]
+    flat = np.fromiter(chain.from_iterable(rows), np.int32, sum(sizes))
+    if np.array_equal(np.diff(offsets), sizes) and np.array_equal(ids, flat):
+        return
+    bounds = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+    for text, row, (begin, end) in zip(texts, rows, bounds, strict=True):
+        if ids[begin:end].tolist() != row:
+            _note(comparison, twin, text)
+
+
+def compare_in_contexts(
+    twin: GraphTwin, code_points: Iterable[int], *, check_every: int = 101
+) -> Comparison:
+    """Compare every code point in every context, a context at a time.
+
+    A batch is of one context, so that it takes the graph's short road where the context needs
+    no repair (`bertfast.tf.graph_tokenizer`). The reference is asked once for all characters
+    that it cannot tell apart (`class_in`); of every `check_every`-th it is asked anyway, which
+    must not give another answer.
+    """
+    comparison = Comparison()
+    characters = [chr(code) for code in code_points if code not in SURROGATES]
+    known = set("".join(twin.vocab))
+    for begin in range(0, len(characters), BATCH_SIZE):
+        batch = characters[begin : begin + BATCH_SIZE]
+        classes = [class_in(known, char) for char in batch]
+        for context in CONTEXTS:
+            texts = [context.format(char).encode() for char in batch]
+            first: dict[tuple[object, ...], list[int]] = {}
+            rows = []
+            for number, (text, kind) in enumerate(zip(texts, classes, strict=True)):
+                row = first.get(kind)
+                if row is None or number % check_every == 0:
+                    asked = twin.oracle.ids(text)
+                    assert row in (None, asked), f"{text!a} is not like others of {kind}"
+                    row = first[kind] = asked
+                rows.append(row)
+            _compare_batch(comparison, twin, texts, rows)
+    return comparison
+
+
+def class_in(known: Container[str], char: str) -> tuple[object, ...]:
+    """Return all that the reference looks at in a character that no token has.
+
+    A character that a token has, or that lowering or decomposition changes, is a class of its
+    own. So are the others' category, combining class, block, and how they look to a sigma.
+    """
+    if char in known or char.lower() != char or unicodedata.normalize("NFD", char) != char:
+        return (char,)
+    return (
+        unicodedata.category(char),
+        unicodedata.combining(char),
+        reference.is_cjk(ord(char)),
+        reference.is_punctuation(char),
+        reference.is_whitespace(char),
+        reference.is_control(char),
+        char.isspace(),
+        char in "\0\ufffd",
+        f"A\u03a3{char}A".lower()[1],  # seen through after a sigma?
+        f"A{char}\u03a3".lower()[-1],  # before it?
+        f"{char}\u03a3".lower()[-1],  # cased?
+    )
 
 
 def _note(comparison: Comparison, twin: GraphTwin, text: bytes) -> None:

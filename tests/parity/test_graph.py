@@ -13,10 +13,18 @@ from random import Random
 import pytest
 
 from bertfast.vocab import load_vocab
-from tests.parity.code_points import CONTEXT_CHARACTERS, N_CODE_POINTS, notable
+from tests.parity.code_points import CONTEXT_CHARACTERS, CONTEXTS, N_CODE_POINTS, notable
 from tests.parity.conftest import Finish
-from tests.parity.graph import GraphTwin, assigned_vocab, compare, in_contexts, numbered
-from tests.parity.oracle import Comparison, revealing_vocab
+from tests.parity.graph import (
+    GraphTwin,
+    assigned_vocab,
+    class_in,
+    compare,
+    compare_in_contexts,
+    in_contexts,
+    numbered,
+)
+from tests.parity.oracle import Comparison, MemoizedReference, revealing_vocab
 from tests.parity.strings import GENERATORS, random_strings
 from tests.parity.test_bytes import HARD_BYTES, random_bytes
 from tests.tokenizer.vocabulary import SPECIAL_TOKENS
@@ -73,6 +81,19 @@ def test_graph_notable_code_points_in_contexts(do_lower_case: bool, finish: Fini
     vocab = numbered(revealing_vocab([*characters, *CONTEXT_CHARACTERS]))
     twin = GraphTwin(vocab, do_lower_case=do_lower_case)
     finish("graph: notable code points × 8 contexts", compare(twin, in_contexts(code_points)))
+
+
+@MODES
+def test_reference_does_not_tell_characters_of_a_class_apart(do_lower_case: bool) -> None:
+    tokens = [*SPECIAL_TOKENS, *CONTEXT_CHARACTERS, *(f"##{char}" for char in CONTEXT_CHARACTERS)]
+    oracle = MemoizedReference(numbered(tokens), do_lower_case=do_lower_case)
+    known = set("".join(tokens))
+    rows: dict[tuple[object, ...], list[list[int]]] = {}
+    characters = [chr(code) for code in notable()[::3] if not 0xD800 <= code < 0xE000]
+    for char in characters:
+        found = [oracle.ids(context.format(char)) for context in CONTEXTS]
+        assert rows.setdefault(class_in(known, char), found) == found, ascii(char)
+    assert len(rows) < len(characters) / 2
 
 
 @MODES
@@ -167,8 +188,9 @@ def test_graph_ids_with_holes(do_lower_case: bool, finish: Finish) -> None:
 def test_graph_every_code_point_in_contexts(
     name: str, plane: int, make_twin: TwinFactory, finish: Finish
 ) -> None:
-    texts = in_contexts(range(plane * PLANE, (plane + 1) * PLANE))
-    finish(f"graph: every code point × 8 contexts, {name}", compare(make_twin(name), texts))
+    code_points = range(plane * PLANE, (plane + 1) * PLANE)
+    comparison = compare_in_contexts(make_twin(name), code_points)
+    finish(f"graph: every code point × 8 contexts, {name}", comparison)
 
 
 @pytest.mark.shared

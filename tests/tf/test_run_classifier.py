@@ -113,14 +113,30 @@ def test_run_trains_evaluates_and_predicts_with_the_originals_files(
     np.testing.assert_allclose(np.array(rows, float), softmax(logits), atol=1e-5)
 
 
-def test_run_that_tokenizes_in_the_graph_gives_the_same_weights(run: Run, tmp_path: Path) -> None:
+def test_run_that_tokenizes_in_the_graph_gives_the_same_weights(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("tensorflow_text")
+    from bertfast.tf import graph_tokenizer
+
+    built = []
+
+    class Counted(graph_tokenizer.GraphTokenizer):
+        def __init__(self, *arguments: Any) -> None:
+            built.append(arguments)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(graph_tokenizer, "GraphTokenizer", Counted)
     results = []
     for in_graph in (False, True):
         folder = tmp_path / f"in_graph_{in_graph}"
-        _, metrics, _ = run(output_dir=folder, tokenize_in_graph=in_graph, do_eval=True)
-        results.append((weights_crc(folder), metrics))
+        _, metrics, _ = run(
+            output_dir=folder, tokenize_in_graph=in_graph, do_eval=True, do_predict=True
+        )
+        scores = (folder / "test_results.tsv").read_bytes()
+        results.append((weights_crc(folder), metrics, scores))
     assert results[0] == results[1]
+    assert len(built) == 1  # for training, evaluation and prediction together
 
 
 def test_run_reports_what_it_took_from_the_checkpoint(run: Run) -> None:

@@ -137,3 +137,37 @@ def test_batch_of_any_texts_equals_single_ones(
 ) -> None:
     ragged = tokenizer.encode_ragged(texts)
     assert rows_of(ragged) == [tokenizer.encode(text) for text in texts]
+
+
+@pytest.mark.parametrize("special", [True, False])
+@pytest.mark.parametrize("max_length", [None, 3, 4, 5, 9, 40])
+def test_truncated_rows_are_those_that_room_makes_longer(
+    tokenizer: Tokenizer, max_length: int | None, special: bool
+) -> None:
+    counts = range(9)
+    texts = [" ".join("a" * n) for n in counts for _ in counts]
+    pairs = [" ".join("b" * n) for _ in counts for n in counts]
+    for second in (None, pairs):
+
+        def encode(length: int | None, pairs: list[str] | None = second) -> tuple[Any, Any, Any]:
+            return tokenizer.encode_ragged(
+                texts,
+                pairs,
+                max_length=length,
+                add_special_tokens=special,
+                return_truncated=True,
+            )
+
+        ids, offsets, truncated = encode(max_length)
+        assert truncated.dtype == np.bool_
+        whole = encode(None)[1]
+        assert truncated.tolist() == (np.diff(offsets) < np.diff(whole)).tolist()
+        if max_length is not None:
+            longer = encode(max_length + 1)[1]
+            assert truncated.tolist() == (np.diff(offsets) < np.diff(longer)).tolist()
+        without = tokenizer.encode_ragged(
+            texts, second, max_length=max_length, add_special_tokens=special
+        )
+        assert len(without) == 2
+        assert np.array_equal(without[0], ids)
+        assert np.array_equal(without[1], offsets)

@@ -1,5 +1,6 @@
 """The `bertfast` command. Subcommands load when they run, so that `--help` is fast."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -80,7 +81,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     error), 130 after Ctrl-C, 143 after SIGTERM, 141 when the reader of our output went away.
     """
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
+    code = _run(sys.argv[1:] if arguments is None else list(arguments))
+    if code in (EXIT_INTERRUPTED, EXIT_TERMINATED):
+        # All is cleaned up. The interpreter's own exit would wait for threads, and one of them
+        # may be in the middle of a large matrix.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:
@@ -90,6 +98,10 @@ def _run(arguments: list[str]) -> int:
         return code
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
+    except SystemExit as ended:
+        if ended.code != EXIT_TERMINATED:
+            raise
+        return EXIT_TERMINATED
     except BrokenPipeError:
         # Python would flush standard output once more at exit, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,17 +1,13 @@
 """`bertfast benchmark`: measure speed against other tokenizers on this machine."""
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from bertfast.benchmark.results import Report
+from bertfast.cli.benchmark_predict import predict
+from bertfast.cli.measuring import EXIT_WRONG_RESULTS, show_steps, write_json
 
-_EXIT_WRONG_IDS = 1
 _EXIT_BAD_INPUT = 2
 _DEFAULT_ROUNDS = 5
 
@@ -98,31 +94,16 @@ def tokenize(
         check_can_plot()
     options = Options(vocab, not cased, corpora, peers, threads, n_rounds)
     try:
-        with _steps() as on_step:
+        with show_steps() as on_step:
             report = compare_tokenizers(options, on_step)
     except WrongIdsError as error:
         click.echo(f"bertfast: error: {error}", err=True)
-        context.exit(_EXIT_WRONG_IDS)
+        context.exit(EXIT_WRONG_RESULTS)
     print_report(report)
     if json_path:
-        _write_json(report, json_path)
+        write_json(report.to_dict(), json_path)
     if plot_path:
         plot_report(report, plot_path)
 
 
-def _write_json(report: "Report", path: Path) -> None:
-    text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _steps() -> Iterator[Callable[[str], None]]:
-    """Show the current step on a terminal; leave nothing behind, so that errors are one line."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda step: None
-        return
-    with console.status("starting") as status:
-        yield lambda step: status.update(f"{step} ...")
+benchmark.add_command(predict)

@@ -19,6 +19,7 @@ from bertfast.jobs.predict import DEFAULT_PART_ROWS
 from bertfast.jobs.sources import find_sources
 from bertfast.runtime import Predictor
 from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET
+from bertfast.runtime.overflow import OVERFLOWS
 from bertfast.runtime.progress import Silence, duration, show_progress
 
 
@@ -107,6 +108,19 @@ def _fields(context: click.Context, parameter: click.Parameter, value: str) -> t
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 @click.option(
     "--max-length", type=click.IntRange(min=2), help="Tokens a row at most [the model's own]."
+)
+@click.option(
+    "--overflow",
+    type=click.Choice(OVERFLOWS),
+    default="truncate",
+    show_default=True,
+    help="Cut longer texts, or predict them in windows and pool these (see docs/jobs.md).",
+)
+@click.option(
+    "--stride",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Pieces that two windows share [a quarter of the length].",
 )
 @click.option(
     "--token-budget",

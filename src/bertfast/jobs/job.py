@@ -5,7 +5,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ from bertfast.jobs.pipeline import ReadAhead, WriteBehind
 from bertfast.jobs.summary import JobSummary
 from bertfast.jobs.target import Target
 from bertfast.jobs.work_folder import WorkFolder, locked_folder
+from bertfast.runtime.overflow import Overflow
 from bertfast.runtime.predictor import Predictor, WindowPrediction
 from bertfast.runtime.progress import Progress
+from bertfast.runtime.stop import Stop
 from bertfast.runtime.windows import Window
 
 _Step = tuple[JobWindow, WindowPrediction]
@@ -37,6 +39,8 @@ class JobPlan:
         layout: the output's contents.
         target: the output's place.
         predictor: the model.
+        overflow: what becomes of texts beyond max_length.
+        stride: of overflow "window", chosen.
         identity: what must be the same for a job to be resumed.
         overwrite: start anew, whatever is there.
         force: resume although something changed.
@@ -46,6 +50,8 @@ class JobPlan:
     layout: Layout
     target: Target
     predictor: Predictor
+    overflow: Overflow
+    stride: int | None
     identity: dict[str, Any]
     overwrite: bool
     force: bool
@@ -64,6 +70,7 @@ class Job:
         self._plan = plan
         self._progress = progress
         self._guard = ModelGuard(plan.predictor.bundle)
+        self._dropped = Stop()  # set when what is being written is not wanted any more
         self._rows_kept: Callable[[], int] = lambda: 0
 
     @property
@@ -161,6 +168,7 @@ class Job:
             self._plan.layout,
             with_header=self._plan.target.kind == "folder",
             before_commit=self._guard.check,
+            dropped=self._dropped,
         )
         try:
             self._predict(writer.write, journal.position, len(journal.entries))
@@ -169,6 +177,7 @@ class Job:
 
     def _predict(self, write: Callable[[_Step], None], start: Position, first_part: int) -> None:
         """Read, tokenize, predict and write, all at the same time."""
+        stop = Stop()
         cutter = WindowCutter(self._plan.read, start, first_part, self._progress)
         under_way: deque[JobWindow] = deque()
         failures: list[Exception] = []
@@ -181,13 +190,25 @@ class Job:
             except (BertfastError, OSError) as error:
                 failures.append(error)  # raised when all that came before it is written
 
+        def end() -> None:
+            stop.set()
+            ahead.stop()
+
+        predicting = self._plan.predictor.predict_prepared
         with (
             ReadAhead(cutter.windows()) as ahead,
-            WriteBehind(write) as behind,
-            closing(
-                self._plan.predictor.predict_prepared(
-                    windows(), progress=self._progress, count_truncated=True
-                )
+            WriteBehind(write, self._dropped) as behind,
+            ReadAhead(
+                predicting(
+                    windows(),
+                    progress=self._progress,
+                    overflow=self._plan.overflow,
+                    stride=self._plan.stride,
+                    stop=stop,
+                ),
+                ahead=1,
+                name="predict",
+                on_stop=end,
             ) as predictions,
         ):
             for prediction in predictions:
@@ -232,13 +253,13 @@ class Job:
         target, layout = self._plan.target, self._plan.layout
         start = time.perf_counter()
         with ExitStack() as stack:
-            stream = stack.enter_context(target.stream())
+            stream = stack.enter_context(target.stream(self._dropped))
             rejects = stack.enter_context(target.rejects_stream(self._plan.read.reject))
             writer = stack.enter_context(layout.writer(stream, with_header=True))
 
             def write(step: _Step) -> None:
                 window, prediction = step
-                writer.write(prediction.values, window.kept)
+                layout.write(writer, prediction.values, window.kept, self._dropped)
                 rejects.write(reject_lines(window.rejects))
                 totals["rows_in"] += window.rows_in
                 totals["rows_out"] += len(prediction.values)

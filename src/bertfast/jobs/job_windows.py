@@ -5,7 +5,7 @@ interrupted job that goes on at a part's beginning gets the same windows, hence 
 batches, hence the same bytes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -83,7 +83,7 @@ class WindowCutter:
         self._total = _Total(options.sources)
         self._max_bytes = options.max_text_bytes
 
-    def windows(self) -> Iterator[JobWindow]:
+    def windows(self) -> Generator[JobWindow, None, None]:
         """Yield windows. The last one may be empty: it ends a part.
 
         Raises:

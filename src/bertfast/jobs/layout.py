@@ -8,14 +8,20 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bertfast.errors import InputError
+from bertfast.jobs.cells import Cells
 from bertfast.jobs.fields import Prediction
 from bertfast.jobs.formats import OutputFormat
 from bertfast.jobs.journal import PartEntry
 from bertfast.jobs.parquet_writer import ParquetWriter
 from bertfast.jobs.streams import compressed, import_parquet
 from bertfast.jobs.writers import Writer, header_of, npy_header, open_writer
+from bertfast.runtime.loaded import Values
+from bertfast.runtime.stop import Stop
 
 _COPY_BYTES = 1 << 20
+
+# Numbers that are written at once: 50 ms as JSON, and a tenth of a second with gzip.
+_SLICE_NUMBERS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,22 @@ class Layout:
             n_bytes = stream.tell() - len(self.header(0))
             stream.seek(0)
             stream.write(self.header(n_bytes // (4 * self.prediction.width)))
+
+    def write(self, writer: Writer, values: Values, kept: Sequence[Cells], dropped: Stop) -> None:
+        """Append a window, some rows at a time, until `dropped` is set.
+
+        Of Parquet a window is a row group; that takes no time worth mentioning.
+
+        Raises:
+            StoppedError: it was set.
+        """
+        n_rows = len(values)
+        step = 1 if isinstance(values, list) else _SLICE_NUMBERS // self.prediction.width or 1
+        if self.file_format.name == "parquet":
+            step = n_rows or 1
+        for start in range(0, n_rows, step):
+            dropped.check()
+            writer.write(values[start : start + step], kept[start : start + step])
 
     def header(self, n_rows: int) -> bytes:
         """Return what stands before the first row."""

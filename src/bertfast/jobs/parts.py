@@ -20,6 +20,7 @@ from bertfast.jobs.journal import Journal, PartEntry
 from bertfast.jobs.layout import Layout
 from bertfast.jobs.work_folder import WorkFolder
 from bertfast.runtime.predictor import WindowPrediction
+from bertfast.runtime.stop import Stop
 
 
 def reject_lines(rejects: Sequence[tuple[str, int, str]]) -> bytes:
@@ -46,13 +47,15 @@ class PartWriter:
         *,
         with_header: bool,
         before_commit: Callable[[], None],
+        dropped: Stop,
     ) -> None:
-        """Write into `work`; `before_commit` may refuse a part by raising."""
+        """Write into `work`; `before_commit` may refuse a part by raising, `dropped` ends it."""
         self._work = work
         self._journal = journal
         self._layout = layout
         self._with_header = with_header
         self._before_commit = before_commit
+        self._dropped = dropped
         self._part: _Part | None = None
 
     def write(self, item: tuple[JobWindow, WindowPrediction]) -> None:
@@ -61,8 +64,9 @@ class PartWriter:
         with durable.naming(self._work.part(window.part)):
             if self._part is None:
                 self._part = _Part(self._work, window.part, self._layout, self._with_header)
-            self._part.add(window, prediction)
+            self._part.add(window, prediction, self._dropped)
             if window.ends_part:
+                self._dropped.check()
                 self._before_commit()
                 entry = self._part.complete(window)
         if window.ends_part:
@@ -85,6 +89,7 @@ class _Part:
         self._rejects_path = work.rejects(number)
         self._rejects: list[BinaryIO] = []
         self._rows_in = self._rows_out = self._tokens = self._truncated = 0
+        self._layout = layout
         self._closing = ExitStack()
         self._stream = durable.create(durable.temporary_path(self._path))
         self._closing.callback(self._stream.close)
@@ -93,9 +98,9 @@ class _Part:
             layout.writer(self._stream, with_header=with_header)
         )
 
-    def add(self, window: JobWindow, prediction: WindowPrediction) -> None:
+    def add(self, window: JobWindow, prediction: WindowPrediction, dropped: Stop) -> None:
         """Append a window."""
-        self._writer.write(prediction.values, window.kept)
+        self._layout.write(self._writer, prediction.values, window.kept, dropped)
         if window.rejects:
             self._rejects_stream().write(reject_lines(window.rejects))
         self._rows_in += window.rows_in

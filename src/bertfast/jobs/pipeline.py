@@ -1,41 +1,62 @@
-"""Threads of a job: read ahead, predict, write behind; each step waits for the slower one.
+"""Threads of a job: read, predict, write; each step waits for the slower one.
 
-reader thread ──2 windows──► tokenizer thread ──1──► inference ──2──► writer thread
+reader ──2 windows──► tokenizer ──1──► inference ──1──► main thread ──2──► writer
 
-The numbers are how many windows may wait, so that memory stays bounded.
+The numbers are how many windows may wait, so that memory stays bounded. The main thread only
+waits, so that a signal reaches it at once, whatever the others do.
 """
 
+import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
 from typing import Generic, TypeVar
+
+from bertfast.runtime.stop import Stop
 
 T = TypeVar("T")
 
 _AHEAD = 2
 _POLL_SECONDS = 0.1
+_LEAVE_SECONDS = 0.3
 
 
 class ReadAhead(Generic[T]):
-    """Runs an iterator in a thread of its own, two items ahead of whoever takes them.
+    """Runs a generator in a thread of its own, some items ahead of whoever takes them.
 
-    The thread is a daemon: one that waits for standard input cannot be woken, and must not
-    keep the process alive. A `with` block ends it.
+    The thread is a daemon: one that waits for standard input, or that is in a long operator of
+    a model, cannot be woken, and must not keep the process alive. A `with` block ends it.
     """
 
-    def __init__(self, items: Iterator[T]) -> None:
-        """Start the thread."""
+    def __init__(
+        self,
+        items: Generator[T, None, None],
+        *,
+        ahead: int = _AHEAD,
+        name: str = "read",
+        on_stop: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start the thread; `on_stop` is called when nothing more is wanted of it."""
         self._items = items
-        self._queue: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(_AHEAD)
+        self._queue: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(ahead)
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="bertfast-read", daemon=True)
+        self._on_stop = on_stop
+        self._thread = threading.Thread(target=self._run, name=f"bertfast-{name}", daemon=True)
         self._thread.start()
 
+    def stop(self) -> None:
+        """Want nothing more; whoever waits for an item gets none."""
+        self._stopped.set()
+        with contextlib.suppress(queue.Full):  # then nobody waits
+            self._queue.put_nowait((None, None))
+        self._on_stop()
+
     def __iter__(self) -> Iterator[T]:
-        """Yield the items in order; an error of the iterator comes where it happened."""
-        while True:
+        """Yield the items in order; an error of the generator comes where it happened."""
+        while not self._stopped.is_set():
             item, error = self._queue.get()
             if error is not None:
                 raise error
@@ -47,8 +68,8 @@ class ReadAhead(Generic[T]):
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._stopped.set()
-        self._thread.join(_POLL_SECONDS * 2)
+        self.stop()
+        self._thread.join(_LEAVE_SECONDS)
 
     def _run(self) -> None:
         try:
@@ -58,6 +79,8 @@ class ReadAhead(Generic[T]):
             self._put((None, None))
         except BaseException as error:  # noqa: BLE001 - it is raised in the other thread
             self._put((None, error))
+        finally:
+            self._items.close()
 
     def _put(self, entry: tuple[T | None, BaseException | None]) -> bool:
         while not self._stopped.is_set():
@@ -72,12 +95,14 @@ class ReadAhead(Generic[T]):
 class WriteBehind(Generic[T]):
     """Calls a function in a thread of its own, in order, at most two calls behind.
 
-    Leaving the `with` block by an error drops what waits; `finish` waits for it.
+    Leaving the `with` block by an error drops what waits, by an interrupt also what is being
+    written; `finish` waits for it.
     """
 
-    def __init__(self, write: Callable[[T], None]) -> None:
-        """Prepare the thread."""
+    def __init__(self, write: Callable[[T], None], dropped: Stop) -> None:
+        """Prepare the thread; `dropped` is set when `write` is to end at once."""
         self._write = write
+        self._dropped = dropped
         self._waiting: deque[Future[None]] = deque()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="bertfast-write")
 
@@ -95,5 +120,12 @@ class WriteBehind(Generic[T]):
     def __enter__(self) -> "WriteBehind[T]":
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is not None and not issubclass(kind, Exception):
+            self._dropped.set()
         self._pool.shutdown(wait=True, cancel_futures=True)

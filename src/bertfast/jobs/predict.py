@@ -18,6 +18,7 @@ from bertfast.jobs.parquet_reader import kept_types
 from bertfast.jobs.sources import Source, find_sources
 from bertfast.jobs.summary import JobSummary
 from bertfast.jobs.target import Target
+from bertfast.runtime.overflow import Overflow, choose_stride
 from bertfast.runtime.predictor import Predictor
 from bertfast.runtime.progress import Progress, Silence
 from bertfast.runtime.session import import_onnxruntime
@@ -51,6 +52,8 @@ class JobOptions:
         on_error: "fail" stops at the first bad row; "reject" goes on and lists it.
         rejects: the file of rejected rows; None: beside the output.
         max_text_bytes: longer texts are bad rows; None takes them all.
+        overflow: what becomes of texts beyond max_length; see `Predictor.predict`.
+        stride: of overflow "window".
         part_rows: rows of a part, the unit in which a job is resumed.
         overwrite: replace the output, finished or not.
         force: resume although inputs, model or versions changed.
@@ -68,6 +71,8 @@ class JobOptions:
     on_error: Literal["fail", "reject"] = "fail"
     rejects: str | None = None
     max_text_bytes: int | None = None
+    overflow: Overflow = "truncate"
+    stride: int | None = None
     part_rows: int = DEFAULT_PART_ROWS
     overwrite: bool = False
     force: bool = False
@@ -160,12 +165,20 @@ def plan_job(
         window_rows=window_rows,
         part_rows=options.part_rows,
     )
+    stride = choose_stride(
+        options.overflow,
+        options.stride,
+        max_length=predictor.max_length,
+        output=predictor.output,
+    )
     plan = JobPlan(
         read=read,
         layout=layout,
         target=target,
         predictor=predictor,
-        identity=_identity(options, read, layout, target, predictor),
+        overflow=options.overflow,
+        stride=stride,
+        identity=_identity(options, read, layout, target, predictor, stride),
         overwrite=options.overwrite,
         force=options.force,
     )
@@ -209,7 +222,12 @@ def _layout(
 
 
 def _identity(
-    options: JobOptions, read: ReadOptions, layout: Layout, target: Target, predictor: Predictor
+    options: JobOptions,
+    read: ReadOptions,
+    layout: Layout,
+    target: Target,
+    predictor: Predictor,
+    stride: int | None,
 ) -> dict[str, Any]:
     """Return all that decides which bytes are written."""
     manifest = predictor.bundle.manifest
@@ -240,6 +258,8 @@ def _identity(
             "max_length": predictor.max_length,
             "token_budget": predictor.token_budget,
             "max_text_bytes": options.max_text_bytes,
+            "overflow": options.overflow,
+            "stride": stride,
             "window_rows": read.window_rows,
             "part_rows": read.part_rows,
         },

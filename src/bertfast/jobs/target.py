@@ -2,19 +2,43 @@
 
 import io
 import os
+import select
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from bertfast.errors import InputError
 from bertfast.jobs.formats import STANDARD_STREAM
 from bertfast.jobs.sources import Source
 from bertfast.jobs.work_folder import JOURNAL, PARTS_SUFFIX
+from bertfast.runtime.stop import Stop
 
 _REJECTS_SUFFIX = ".rejects.jsonl"
+_PIPE_BYTES = 1 << 16
+_POLL_MILLISECONDS = 100
+
+
+class _Pipe(io.FileIO):
+    """A file whose writes end when nobody wants them any more."""
+
+    def __init__(self, place: int | str, dropped: Stop, *, closefd: bool) -> None:
+        super().__init__(place, "wb", closefd=closefd)
+        self._dropped = dropped
+        self._room = select.poll()
+        self._room.register(self.fileno(), select.POLLOUT)
+        self._is_regular = stat.S_ISREG(os.fstat(self.fileno()).st_mode)
+
+    def write(self, data: Any) -> int:
+        """Write some bytes: what a pipe with room takes without waiting."""
+        while not self._dropped.is_set:
+            if self._is_regular or self._room.poll(_POLL_MILLISECONDS):
+                piece = data if self._is_regular else memoryview(data)[: select.PIPE_BUF]
+                return super().write(piece) or 0
+        return len(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +128,15 @@ class Target:
             raise InputError(f"{self.name} exists; replace it with --overwrite")
 
     @contextmanager
-    def stream(self) -> Iterator[BinaryIO]:
-        """Open a pipe, a device or standard output, which cannot be renamed into place."""
-        if self.name == STANDARD_STREAM:
-            with open(sys.stdout.fileno(), "wb", closefd=False) as stream:
-                yield stream
-            return
-        with self.final.open("wb") as stream:
-            yield stream
+    def stream(self, dropped: Stop) -> Iterator[BinaryIO]:
+        """Open a pipe, a device or standard output, which cannot be renamed into place.
+
+        Its reader may be slow: it is waited for until `dropped` is set.
+        """
+        is_standard = self.name == STANDARD_STREAM
+        place = sys.stdout.fileno() if is_standard else str(self.final)
+        with io.BufferedWriter(_Pipe(place, dropped, closefd=not is_standard), _PIPE_BYTES) as pipe:
+            yield pipe
 
     @contextmanager
     def rejects_stream(self, wanted: bool) -> Iterator[BinaryIO]:

@@ -23,6 +23,7 @@ from bertfast.manifest import MODEL_FILE, VOCAB_FILE
 from bertfast.onnx.gate import DEFAULT_INPUTS, check_parity, compare_runners, run_graph
 from bertfast.onnx.graph import build_model
 from bertfast.onnx.heads import choose_outputs, has_pooler, name_labels
+from bertfast.onnx.precision import Conversion, Precision, check_precision, lower_precision
 from bertfast.onnx.source import Source, find_source
 from bertfast.version import __version__
 from bertfast.vocab import CLS_TOKEN, SEP_TOKEN
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 StrPath = str | PathLike[str]
 GraphKind: TypeAlias = Literal["fused", "portable"]
+
+_FLOAT32_MODEL_FILE = "float32.onnx"  # while the graph in a lower precision is compared with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ def export_bundle(
     output_dir: StrPath,
     *,
     graph: GraphKind = "fused",
+    precision: Precision = "fp32",
+    float_embeddings: bool = False,
     outputs: Sequence[str] | None = None,
     labels: Sequence[str] | None = None,
     vocab_file: StrPath | None = None,
@@ -85,6 +90,9 @@ def export_bundle(
         output_dir: the directory to write. It appears complete, or not at all.
         graph: "fused" for ONNX Runtime's own operators, the fastest; "portable" for standard
             operators only, converted from the TensorFlow model (needs bertfast[train]).
+        precision: "fp32"; "int8" for 8-bit weights and products on the CPU; "fp16" for GPUs.
+            A lower one is compared with the float32 graph, which passes its own gate first.
+        float_embeddings: leave the word embeddings in float32 where the rest is int8.
         outputs: graph outputs, the default one first; None for what the source is for.
         labels: names of a classifier's labels, in order.
         vocab_file: the vocabulary; None for vocab.txt beside the checkpoint.
@@ -94,7 +102,8 @@ def export_bundle(
         max_length: default truncation length of the model; None for the source's own.
         overwrite: replace an existing model directory.
         gate_inputs: how many inputs to compare with the source.
-        tolerance: largest difference allowed, instead of the limits of each output.
+        tolerance: largest difference allowed, instead of the limits of each output; for a lower
+            precision what cosines and the share of equal labels may lack to 1.
         on_step: called with a line of text when a step begins.
 
     Raises:
@@ -107,6 +116,7 @@ def export_bundle(
     check_output_dir(output_dir, overwrite=overwrite)
     if graph not in ("fused", "portable"):
         raise ExportError(f"graph is 'fused' or 'portable', got {graph!r}")
+    check_precision(precision, graph)
     prepared = prepare_export(
         checkpoint,
         outputs=outputs,
@@ -130,7 +140,7 @@ def export_bundle(
             prepared.variables,
             chosen,
             n_inputs=gate_inputs,
-            tolerance=tolerance,
+            tolerance=tolerance if precision == "fp32" else None,
             **specials,
         )
         if twin is not None:
@@ -144,7 +154,19 @@ def export_bundle(
                 tolerance=tolerance,
                 **specials,
             )
-        _write_manifest(folder, prepared, graph, parity)
+        if precision != "fp32":
+            conversion = Conversion(
+                config=config,
+                variables=prepared.variables,
+                outputs=chosen,
+                n_inputs=gate_inputs,
+                tolerance=tolerance,
+                word_embeddings=not float_embeddings,
+                on_step=step,
+                **specials,
+            )
+            parity = _lower(folder, precision, conversion) | {"float32": parity}
+        _write_manifest(folder, prepared, graph, precision, parity)
     return Bundle.load(output_dir, verify=False)
 
 
@@ -199,8 +221,20 @@ def _write_model(folder: Path, prepared: Prepared, graph: GraphKind) -> "TensorF
     return twin
 
 
+def _lower(folder: Path, precision: Precision, conversion: Conversion) -> dict[str, Any]:
+    """Replace the float32 graph in `folder`; return what was measured."""
+    float32_model = (folder / MODEL_FILE).rename(folder / _FLOAT32_MODEL_FILE)
+    measured = lower_precision(folder / MODEL_FILE, float32_model, precision, conversion)
+    float32_model.unlink()
+    return measured
+
+
 def _write_manifest(
-    folder: Path, prepared: Prepared, graph: GraphKind, parity: dict[str, Any]
+    folder: Path,
+    prepared: Prepared,
+    graph: GraphKind,
+    precision: Precision,
+    parity: dict[str, Any],
 ) -> None:
     """Describe the files that are in `folder`."""
     sha256, sizes = describe_files(folder)
@@ -214,7 +248,7 @@ def _write_manifest(
         outputs=prepared.outputs,
         default_output=prepared.outputs[0],
         labels=prepared.labels,
-        precision="fp32",
+        precision=precision,
         sha256=sha256,
         sizes=sizes,
         parity=parity,

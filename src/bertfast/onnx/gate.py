@@ -285,22 +285,51 @@ def run_graph(
     Raises:
         ExportError: onnxruntime cannot load or run it.
     """
-    # From 1.29 on, onnxruntime reports models to its maker unless told not to before the import.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime  # type: ignore[import-untyped]
+    session = open_graph(model)
+    return [run_batch(session, batch, outputs) for batch in batches]
 
+
+def open_graph(model: Path, providers: Sequence[str] = ("CPUExecutionProvider",)) -> Any:
+    """Open the graph in `model`, with a thread for each CPU that this process may use.
+
+    Raises:
+        ExportError: onnxruntime cannot load it.
+    """
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     if hasattr(os, "sched_getaffinity"):
         options.intra_op_num_threads = len(os.sched_getaffinity(0))
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        results = [session.run(list(outputs), batch.feeds()) for batch in batches]
+        return onnxruntime.InferenceSession(model, options, providers=list(providers))
     except Exception as error:  # onnxruntime's own errors have no base class but Exception
-        summary = str(error).splitlines()[0]
-        raise ExportError(
-            f"onnxruntime {onnxruntime.__version__} cannot run the exported graph: {summary}"
-        ) from error
-    return [dict(zip(outputs, result, strict=True)) for result in results]
+        raise _cannot_run(error) from error
+
+
+def run_batch(session: Any, batch: Batch, outputs: Sequence[str]) -> dict[str, Floats]:
+    """Run one batch.
+
+    Raises:
+        ExportError: onnxruntime cannot run it.
+    """
+    try:
+        return dict(zip(outputs, session.run(list(outputs), batch.feeds()), strict=True))
+    except Exception as error:  # as above
+        raise _cannot_run(error) from error
+
+
+def import_onnxruntime() -> Any:
+    """Import onnxruntime with its telemetry off, unless the user has set it."""
+    # From 1.29 on, it reports models to its maker unless told not to before the import.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime  # type: ignore[import-untyped]
+
+    return onnxruntime
+
+
+def _cannot_run(error: Exception) -> ExportError:
+    version = import_onnxruntime().__version__
+    summary = str(error).splitlines()[0]
+    return ExportError(f"onnxruntime {version} cannot run the exported graph: {summary}")
 
 
 def _rows_by_length(batches: Sequence[Batch]) -> list[list[tuple[int, int]]]:

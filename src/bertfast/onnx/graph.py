@@ -34,7 +34,7 @@ _OPSET, _IR_VERSION = 17, 8
 _MICROSOFT = "com.microsoft"
 _MAX_MODEL_BYTES = (1 << 31) - (1 << 22)  # protobuf's limit, less room for nodes and names
 # The original adds (1 - mask) * -10000 to the scores; so does Attention.
-_MASKED_SCORE = -10000.0
+MASKED_SCORE = -10000.0
 # What torch and sentence-transformers put under their divisions.
 _MIN_COUNT, _MIN_NORM = 1e-9, 1e-12
 
@@ -61,8 +61,13 @@ def build_model(
     n_bytes = sum(variables[name].size * 4 for name in _used(variables))
     if n_bytes > _MAX_MODEL_BYTES:
         raise ExportError(f"the weights take {n_bytes} bytes; one ONNX file holds 2 GB at most")
-    graph = _Graph(config, variables)
+    return assemble(FusedGraph(config, variables), outputs)
+
+
+def assemble(graph: "FusedGraph", outputs: Sequence[str]) -> onnx.ModelProto:
+    """Build `graph`, still empty, and return the model around it; see `build_model`."""
     graph.build(set(outputs))
+    config, variables = graph.config, graph.variables
     n_labels = len(variables["output_bias"]) if CLASSIFIER_OUTPUTS & set(outputs) else 0
     model = helper.make_model(
         helper.make_graph(
@@ -98,28 +103,22 @@ def _output_shape(name: str, hidden: int, n_labels: int) -> list[str | int]:
     return ["batch", n_labels if name in CLASSIFIER_OUTPUTS else hidden]
 
 
-class _Graph:
-    """Nodes and initializers in the making. Methods return the name of the tensor they add."""
+class FusedGraph:
+    """Nodes and initializers in the making. Methods return the name of the tensor they add.
+
+    Other precisions replace `_embeddings`, `_encoder`, `_attention` or `_product`.
+    """
 
     def __init__(self, config: BertConfig, variables: Mapping[str, Array]) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
-        self._config = config
-        self._variables = variables
+        self.config = config
+        self.variables = variables
 
     def build(self, outputs: set[str]) -> None:
         """Add the whole network; each of `outputs` becomes a tensor of that name."""
-        hidden = self._embeddings()
-        last = self._config.num_hidden_layers - 1
         first_only = not outputs & _EVERY_TOKEN
-        for layer in range(last + 1):
-            is_named = layer == last and "sequence_output" in outputs
-            hidden = self._layer(
-                f"bert/encoder/layer_{layer}",
-                hidden,
-                first_only=first_only and layer == last,
-                output="sequence_output" if is_named else f"bert/encoder/layer_{layer}/output",
-            )
+        hidden = self._encoder("sequence_output" in outputs, first_only=first_only)
         if "mean_embedding" in outputs:
             self._mean_embedding(hidden)
         if outputs & POOLER_OUTPUTS:
@@ -129,6 +128,20 @@ class _Graph:
             self._node("Gemm", ["pooled_output", *weights], "logits", transB=1)
         if "probabilities" in outputs:
             self._node("Softmax", ["logits"], "probabilities", axis=-1)
+
+    def _encoder(self, is_output: bool, *, first_only: bool) -> str:
+        """Embeddings and layers; the result is named sequence_output if it is an output."""
+        hidden = self._embeddings()
+        last = self.config.num_hidden_layers - 1
+        for layer in range(last + 1):
+            scope = f"bert/encoder/layer_{layer}"
+            hidden = self._layer(
+                scope,
+                hidden,
+                first_only=first_only and layer == last,
+                output="sequence_output" if is_output and layer == last else f"{scope}/output",
+            )
+        return hidden
 
     def _embeddings(self) -> str:
         scope = "bert/embeddings"
@@ -140,7 +153,7 @@ class _Graph:
             "EmbedLayerNormalization",
             ["input_ids", "segment_ids", *parameters],
             [output, f"{scope}/mask_index"],  # the second output is required, and unused
-            epsilon=self._config.layer_norm_eps,
+            epsilon=self.config.layer_norm_eps,
         )
         return output
 
@@ -158,39 +171,41 @@ class _Graph:
         return self._add_and_norm(f"{scope}/output", inner, attended, output)
 
     def _attention(self, scope: str, hidden: str) -> str:
+        return self._attend(scope, hidden, "input_mask")
+
+    def _attend(self, scope: str, hidden: str, mask: str) -> str:
         """Self-attention with query, key and value projected by one matrix, [hidden, 3*hidden]."""
         self._constant(f"{scope}/qkv/kernel", self._joined(scope, "kernel"))
         self._constant(f"{scope}/qkv/bias", self._joined(scope, "bias"))
         return self._fused(
             "Attention",
-            [hidden, f"{scope}/qkv/kernel", f"{scope}/qkv/bias", "input_mask"],
+            [hidden, f"{scope}/qkv/kernel", f"{scope}/qkv/bias", mask],
             [scope],
-            num_heads=self._config.num_attention_heads,
-            mask_filter_value=_MASKED_SCORE,
+            num_heads=self.config.num_attention_heads,
+            mask_filter_value=MASKED_SCORE,
         )
 
     def _joined(self, scope: str, kind: str) -> NDArray[np.float32]:
         names = [f"{scope}/{projection}/{kind}" for projection in ("query", "key", "value")]
-        joined = np.concatenate([self._variables[name] for name in names], axis=-1)
+        joined = np.concatenate([self.variables[name] for name in names], axis=-1)
         return joined.astype(np.float32, copy=False)
 
     def _add_and_norm(self, scope: str, inner: str, residual: str, output: str = "") -> str:
         """LayerNorm(inner @ kernel + bias + residual)."""
-        kernel = self._variable(f"{scope}/dense/kernel")
-        product = self._node("MatMul", [inner, kernel], f"{scope}/dense")
+        product = self._product(f"{scope}/dense", inner)
         names = ("LayerNorm/gamma", "LayerNorm/beta", "dense/bias")
         return self._fused(
             "SkipLayerNormalization",
             [product, residual, *(self._variable(f"{scope}/{name}") for name in names)],
             [output or f"{scope}/LayerNorm"],
-            epsilon=self._config.layer_norm_eps,
+            epsilon=self.config.layer_norm_eps,
         )
 
     def _activation(self, scope: str, hidden: str) -> str:
         """hidden_act(hidden @ kernel + bias)."""
-        product = self._node("MatMul", [hidden, self._variable(f"{scope}/kernel")], f"{scope}")
+        product = self._product(scope, hidden)
         bias = self._variable(f"{scope}/bias")
-        act = self._config.hidden_act
+        act = self.config.hidden_act
         if act in ("gelu_erf", "gelu_tanh"):
             operator = "BiasGelu" if act == "gelu_erf" else "FastGelu"
             return self._fused(operator, [product, bias], [f"{scope}/{act}"])
@@ -198,6 +213,10 @@ class _Graph:
         if act == "linear":
             return biased
         return self._node({"relu": "Relu", "tanh": "Tanh"}[act], [biased], f"{scope}/{act}")
+
+    def _product(self, scope: str, hidden: str) -> str:
+        """Multiply by a kernel, without its bias."""
+        return self._node("MatMul", [hidden, self._variable(f"{scope}/kernel")], scope)
 
     def _pooler(self, first: str) -> None:
         weights = [self._variable(f"bert/pooler/dense/{kind}") for kind in ("kernel", "bias")]
@@ -229,7 +248,7 @@ class _Graph:
         return self._node("Gather", [hidden, index], output, axis=1)
 
     def _variable(self, name: str) -> str:
-        return self._constant(name, np.asarray(self._variables[name], np.float32))
+        return self._constant(name, np.asarray(self.variables[name], np.float32))
 
     def _constant(self, name: str, array: Array) -> str:
         self.initializers.append(numpy_helper.from_array(array, name))
@@ -244,6 +263,10 @@ class _Graph:
             )
         )
         return outputs[0]
+
+    def _several(self, operator: str, inputs: list[str], outputs: list[str]) -> None:
+        """Add a standard operator with several results."""
+        self.nodes.append(helper.make_node(operator, inputs, outputs, name=outputs[0]))
 
     def _node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         node = helper.make_node(operator, inputs, [output], name=output, **attributes)

@@ -12,6 +12,7 @@ from bertfast.runtime.batching import plan_batches
 from bertfast.runtime.feeds import batch_feeds
 from bertfast.runtime.progress import Progress
 from bertfast.runtime.session import Session, first_line, open_session
+from bertfast.runtime.stop import Stop
 from bertfast.runtime.windows import Window
 from bertfast.tokenizer import Tokenizer
 
@@ -33,7 +34,7 @@ class EncodedWindow:
         first_row: number of its first row.
         ids: int32 [tokens].
         offsets: int64 [rows + 1].
-        n_truncated: rows that were longer, where they were counted; else 0.
+        n_truncated: rows that were longer than max_length.
     """
 
     first_row: int
@@ -80,7 +81,12 @@ class LoadedModel:
             DeviceError: the device cannot be used.
         """
         tokenizer = Tokenizer(bundle.vocab_path, do_lower_case=bundle.manifest.do_lower_case)
-        session = open_session(bundle.model_path, device=device, threads=threads)
+        session = open_session(
+            bundle.model_path,
+            device=device,
+            threads=threads,
+            max_width=bundle.manifest.config.max_position_embeddings,
+        )
         return cls(
             name=str(bundle.path),
             tokenizer=tokenizer,
@@ -92,56 +98,48 @@ class LoadedModel:
             token_budget=token_budget,
         )
 
-    def encode(
-        self, window: Window, count_truncated: bool = False, *, num_threads: int | None = None
-    ) -> EncodedWindow:
+    def encode(self, window: Window, *, num_threads: int | None = None) -> EncodedWindow:
         """Tokenize a window."""
-        ids, offsets = self.tokenizer.encode_ragged(
-            window.texts, window.pairs, max_length=self.max_length, num_threads=num_threads
+        ids, offsets, truncated = self.tokenizer.encode_ragged(
+            window.texts,
+            window.pairs,
+            max_length=self.max_length,
+            num_threads=num_threads,
+            return_truncated=True,
         )
-        n_truncated = self._count_truncated(window, offsets) if count_truncated else 0
-        return EncodedWindow(window.first_row, ids, offsets, n_truncated)
+        return EncodedWindow(window.first_row, ids, offsets, int(truncated.sum()))
 
-    def _count_truncated(self, window: Window, offsets: NDArray[np.int64]) -> int:
-        """Count the rows that become longer when there is room for one more token.
+    def run(self, encoded: EncodedWindow, progress: Progress, stop: Stop | None = None) -> Values:
+        """Predict a window, batch by batch, and return the values in row order.
 
-        Only rows that fill the room are tokenized again. A pair can be truncated to one token
-        less than there is room for: no second [SEP] follows a second text that has gone.
+        Raises:
+            StoppedError: `stop` was set.
+            BundleError: the model failed, or `stop` was set while it ran.
         """
-        lengths = np.diff(offsets)
-        room = 0 if window.pairs is None else 1
-        full = np.flatnonzero(lengths >= self.max_length - room)
-        if not len(full):
-            return 0
-        _, longer = self.tokenizer.encode_ragged(
-            [window.texts[row] for row in full],
-            None if window.pairs is None else [window.pairs[row] for row in full],
-            max_length=self.max_length + 1,
-            num_threads=1,
-        )
-        return int((np.diff(longer) > lengths[full]).sum())
-
-    def run(self, encoded: EncodedWindow, progress: Progress) -> Values:
-        """Predict a window, batch by batch, and return the values in row order."""
         lengths = np.diff(encoded.offsets)
         batches = plan_batches(lengths, token_budget=self.token_budget)
         if self.output == SEQUENCE_OUTPUT:
             ragged: list[FloatArray] = [np.empty((0, self.width), np.float32)] * len(lengths)
             for rows in batches:
-                for row, vectors in zip(rows, self._run_batch(encoded, rows), strict=True):
+                for row, vectors in zip(rows, self._run_batch(encoded, rows, stop), strict=True):
                     ragged[row] = vectors[: lengths[row]].astype(np.float32)
                 progress.advance(len(rows), int(lengths[rows].sum()))
             return ragged
         values = np.empty((len(lengths), self.width), np.float32)
         for rows in batches:
-            values[rows] = self._run_batch(encoded, rows)
+            values[rows] = self._run_batch(encoded, rows, stop)
             progress.advance(len(rows), int(lengths[rows].sum()))
         return values
 
-    def _run_batch(self, encoded: EncodedWindow, rows: NDArray[np.int64]) -> FloatArray:
+    def _run_batch(
+        self, encoded: EncodedWindow, rows: NDArray[np.int64], stop: Stop | None
+    ) -> FloatArray:
+        if stop is not None:
+            stop.check()
         feeds = batch_feeds(encoded.ids, encoded.offsets, rows, sep_id=self.sep_id)
+        run_options = () if stop is None else (stop.run_options,)
         try:
-            return self.session.run([self.output], feeds)[0]
+            return self.session.run([self.output], feeds, *run_options)[0]
         except Exception as error:  # onnxruntime's own errors have no base class but Exception
             raise BundleError(
                 f"{self.name}: the model failed on a batch of {list(feeds['input_ids'].shape)} "

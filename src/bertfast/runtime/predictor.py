@@ -1,6 +1,7 @@
 """Predictor: texts in, float32 arrays out."""
 
 import ctypes
+import logging
 import os
 import threading
 import weakref
@@ -13,15 +14,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bertfast.errors import InputError
+from bertfast.errors import DeviceError, InputError
 from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET, check_token_budget
 from bertfast.runtime.loaded import SEQUENCE_OUTPUT, FloatArray, LoadedModel, Values
+from bertfast.runtime.overflow import Overflow, SlidingModel, WindowModel, choose_stride
 from bertfast.runtime.progress import Progress, Silence, show_progress
 from bertfast.runtime.session import check_device, check_threads
+from bertfast.runtime.stop import Stop
 from bertfast.runtime.windows import DEFAULT_WINDOW, Row, Text, Window, as_rows, split_windows
 
 if TYPE_CHECKING:
     from bertfast.bundle import Bundle
+
+_LOG = logging.getLogger("bertfast")
 
 # Token vectors are large: a window of sequence_output stays below this many bytes.
 _MAX_SEQUENCE_WINDOW_BYTES = 1 << 28
@@ -35,7 +40,7 @@ class WindowPrediction:
         first_row: number of the first row, from 0.
         values: float32 [rows, width]; for sequence_output a list of [tokens, width].
         n_tokens: tokens of the rows, special ones included and padding not.
-        n_truncated: rows that were longer than max_length, where they were counted; else 0.
+        n_truncated: rows that were longer than max_length.
     """
 
     first_row: int
@@ -165,6 +170,8 @@ class Predictor:
         texts: Iterable[Text],
         text_pair: Iterable[Text] | None = None,
         *,
+        overflow: Overflow = "truncate",
+        stride: int | None = None,
         show_progress: bool = False,
     ) -> FloatArray:
         """Predict a list of texts.
@@ -172,6 +179,10 @@ class Predictor:
         Args:
             texts: str, or bytes in UTF-8 whose invalid bytes are ignored.
             text_pair: as many second texts, for models trained on pairs.
+            overflow: what becomes of a text beyond max_length: "truncate" cuts it by the
+                original's rule, and how many were cut is logged at level INFO; "window" predicts
+                it in windows and pools them, as `bertfast.runtime.overflow` says.
+            stride: pieces that neighbouring windows share; None is a quarter of max_length.
             show_progress: show a bar on standard error.
 
         Returns:
@@ -191,12 +202,27 @@ class Predictor:
         result = np.empty((len(rows), self.width), np.float32)
         with _progress(show_progress) as progress:
             progress.set_total(len(rows))
-            for window in self.predict_windows(rows, progress=progress):
+            windows = self.predict_windows(
+                rows,
+                progress=progress,
+                overflow=overflow,
+                stride=stride,
+            )
+            n_truncated = 0
+            for window in windows:
+                n_truncated += window.n_truncated
                 result[window.first_row : window.first_row + len(window.values)] = window.values
+        if n_truncated:
+            _LOG.info("%d of %d texts were truncated", n_truncated, len(rows))
         return result
 
     def predict_iter(
-        self, rows: Iterable[Row], *, window: int = DEFAULT_WINDOW
+        self,
+        rows: Iterable[Row],
+        *,
+        window: int = DEFAULT_WINDOW,
+        overflow: Overflow = "truncate",
+        stride: int | None = None,
     ) -> Iterator[FloatArray]:
         """Predict a stream of rows, in order and in bounded memory.
 
@@ -205,6 +231,8 @@ class Predictor:
         Args:
             rows: texts, or (text, second text) tuples.
             window: rows that are sorted and batched together.
+            overflow: as for `predict`.
+            stride: as for `predict`.
 
         Yields:
             float32 [width] a row; for sequence_output [tokens of the row, width].
@@ -212,7 +240,9 @@ class Predictor:
         Raises:
             InputError: a row is not a text; the message has its number.
         """
-        for prediction in self.predict_windows(rows, window=window):
+        for prediction in self.predict_windows(
+            rows, window=window, overflow=overflow, stride=stride
+        ):
             yield from prediction.values
 
     def predict_windows(
@@ -221,44 +251,57 @@ class Predictor:
         *,
         window: int = DEFAULT_WINDOW,
         progress: Progress | None = None,
+        overflow: Overflow = "truncate",
+        stride: int | None = None,
     ) -> Iterator[WindowPrediction]:
         """Predict a stream of rows a window at a time; `predict_iter` with larger pieces."""
         _check_window(window)
         windows = split_windows(rows, n_rows=min(window, self.largest_window))
-        yield from self.predict_prepared(windows, progress=progress)
+        yield from self.predict_prepared(
+            windows,
+            progress=progress,
+            overflow=overflow,
+            stride=stride,
+        )
 
     def predict_prepared(
         self,
         windows: Iterable[Window],
         *,
         progress: Progress | None = None,
-        count_truncated: bool = False,
+        overflow: Overflow = "truncate",
+        stride: int | None = None,
+        stop: Stop | None = None,
     ) -> Generator[WindowPrediction, None, None]:
         """Predict windows that the caller has cut, none longer than `largest_window`.
 
         Args:
             windows: consumed one ahead of what is yielded.
             progress: told of each batch.
-            count_truncated: count the rows that are longer than max_length.
+            overflow: as for `predict`.
+            stride: as for `predict`.
+            stop: ends the prediction when another thread sets it, with an error.
         """
         progress = Silence() if progress is None else progress
-        model = self._open()
+        model = self._sliding(self._open(), overflow, stride)
         windows = iter(windows)
         current = next(windows, None)
-        encoded = None if current is None else model.encode(current, count_truncated)
+        encoded = None if current is None else model.encode(current)
         with ThreadPoolExecutor(1, thread_name_prefix="bertfast-tokenize") as tokenizing:
             while encoded is not None:
                 upcoming = next(windows, None)
                 future = None
                 if upcoming is not None:
-                    future = tokenizing.submit(
-                        model.encode, upcoming, count_truncated, num_threads=1
-                    )
-                values = model.run(encoded, progress)
+                    future = tokenizing.submit(model.encode, upcoming, num_threads=1)
+                values = model.run(encoded, progress, stop)
                 yield WindowPrediction(
                     encoded.first_row, values, len(encoded.ids), encoded.n_truncated
                 )
                 encoded = None if future is None else future.result()
+
+    def _sliding(self, model: LoadedModel, overflow: Overflow, stride: int | None) -> WindowModel:
+        chosen = choose_stride(overflow, stride, max_length=self.max_length, output=self.output)
+        return model if chosen is None else SlidingModel(model, chosen)
 
     def close(self) -> None:
         """Release the session and its memory; a later prediction opens it again."""
@@ -325,8 +368,18 @@ def _check_window(window: int) -> None:
 
 
 def _check_against(bundle: "Bundle", options: _Options) -> None:
-    """Raise InputError if the model cannot do what the options ask."""
+    """Raise InputError or DeviceError if the model cannot do what the options ask."""
     manifest = bundle.manifest
+    if manifest.precision == "fp16" and options.device == "cpu":
+        raise DeviceError(
+            f"{bundle.path} is in fp16, which is for GPUs; pass device='cuda', or export it with "
+            f"--precision fp32 or int8 for CPUs"
+        )
+    if manifest.precision == "int8" and options.device != "cpu":
+        raise DeviceError(
+            f"{bundle.path} is in int8, whose operators ONNX Runtime has for CPUs only; export it "
+            f"with --precision fp16 for device {options.device!r}"
+        )
     if options.output is not None and options.output not in manifest.outputs:
         raise InputError(
             f"{bundle.path} has no output {options.output!r}; it has {', '.join(manifest.outputs)}"

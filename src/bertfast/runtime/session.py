@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bertfast.checkpoint.mapped import map_file
 from bertfast.errors import BundleError, CheckpointError, DeviceError, InputError
+from bertfast.runtime.bound_session import BoundSession
 from bertfast.runtime.external_data import external_files
+from bertfast.runtime.stop import signals_held
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,9 +27,12 @@ class Session(Protocol):
     """The part of `onnxruntime.InferenceSession` that we use."""
 
     def run(
-        self, output_names: Sequence[str], input_feed: "dict[str, NDArray[np.int32]]"
+        self,
+        output_names: Sequence[str],
+        input_feed: "dict[str, NDArray[np.int32]]",
+        run_options: Any = None,
     ) -> "list[NDArray[np.float32]]":
-        """Return the named outputs."""
+        """Return the named outputs; `run_options` are those of `bertfast.runtime.stop.Stop`."""
 
     def get_outputs(self) -> Sequence[Any]:
         """Return the outputs, each with `name` and `shape`."""
@@ -67,7 +72,11 @@ def check_device(device: str) -> None:
 
 
 def open_session(
-    model_path: str | os.PathLike[str], *, device: str = "cpu", threads: int | None = None
+    model_path: str | os.PathLike[str],
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    max_width: int | None = None,
 ) -> Session:
     """Open a model.
 
@@ -78,6 +87,7 @@ def open_session(
         model_path: the model.onnx file.
         device: "cpu", "cuda" or "cuda:N". Nothing falls back to another device silently.
         threads: CPU threads; None takes every CPU that this process may use.
+        max_width: the model's number of positions; a GPU's batches are padded up to it at most.
 
     Raises:
         BundleError: the file is missing, truncated or not a model that can run.
@@ -101,12 +111,16 @@ def open_session(
         raise BundleError(
             f"{model_path} cannot be loaded: {first_line(error)}; export the model again"
         ) from error
-    if device != "cpu" and _CUDA not in session.get_providers():
+    if device == "cpu":
+        return session
+    if _CUDA not in session.get_providers():
         raise DeviceError(
             f"device {device!r}: {_CUDA} is installed but did not start (CUDA or cuDNN "
             f"libraries missing?); the session got only {', '.join(session.get_providers())}"
         )
-    return session
+    return BoundSession(
+        session, device="cuda", device_id=int(_device_id(device)), max_width=max_width
+    )
 
 
 def _refuse_external_data(path: Path) -> None:
@@ -129,7 +143,8 @@ def import_onnxruntime() -> Any:
     thread makes a forked child hang at exit.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime  # type: ignore[import-untyped]
+    with signals_held():
+        import onnxruntime  # type: ignore[import-untyped]
 
     return onnxruntime
 
@@ -143,7 +158,16 @@ def first_line(error: BaseException) -> str:
 def _device_providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
     if device == "cpu":
         return ["CPUExecutionProvider"]
-    return [(_CUDA, {"device_id": device.partition(":")[2] or "0"}), "CPUExecutionProvider"]
+    settings = {
+        "device_id": _device_id(device),
+        "arena_extend_strategy": "kSameAsRequested",  # shapes vary: doubling would waste memory
+        "use_tf32": "0",  # float32 means float32; float16 does not need it
+    }
+    return [(_CUDA, settings), "CPUExecutionProvider"]
+
+
+def _device_id(device: str) -> str:
+    return device.partition(":")[2] or "0"
 
 
 def _providers() -> list[str]:

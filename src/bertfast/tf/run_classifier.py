@@ -9,6 +9,7 @@ test_results.tsv    probabilities of the test set            beside the checkpoi
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -63,12 +64,13 @@ def run_classifier(task: ClassifierTask, *, say: Say) -> dict[str, float | int]:
         )
         start_weights(model, task.initial, task.saved, say)
         step = task.saved.step if task.saved else 0
+        records = _Records(task)
         if options.do_train:
-            step = _train(model, task, say)
+            step = _train(model, task, records, say)
         if options.do_eval:
-            metrics = _evaluate(model, task, step, say)
+            metrics = _evaluate(model, task, records, step, say)
         if options.do_predict:
-            _predict(model, task, say)
+            _predict(model, task, records, say)
     return metrics
 
 
@@ -84,7 +86,7 @@ def _check_batch_sizes(task: ClassifierTask, strategy: Any) -> None:
         check_batch_size("predict_batch_size", options.predict_batch_size, strategy)
 
 
-def _train(model: BertClassifier, task: ClassifierTask, say: Say) -> int:
+def _train(model: BertClassifier, task: ClassifierTask, records: "_Records", say: Say) -> int:
     options = task.options
     n_steps = task.n_train_steps
     if task.saved and task.saved.step >= n_steps:
@@ -97,17 +99,17 @@ def _train(model: BertClassifier, task: ClassifierTask, say: Say) -> int:
         f"  Num steps = {n_steps}",
     ):
         say(line)
-    records = options.output_dir / "train.tf_record"
+    path = options.output_dir / "train.tf_record"
     with writing(options.output_dir):
         write_record(options.output_dir, task.settings())
         _write_model_files(task)
-    _write_records(task, task.train_examples, records)
+    records.write(task.train_examples, path)
     return train(
         model,
         model.loss,
         LearningRate(options.learning_rate, n_steps, task.n_warmup_steps),
-        lambda size, skip: _open_records(
-            task, records, size, is_training=True, seed=options.seed, skip_batches=skip
+        lambda size, skip: records.open(
+            path, size, is_training=True, seed=options.seed, skip_batches=skip
         ),
         options,
         store=task.store,
@@ -117,11 +119,11 @@ def _train(model: BertClassifier, task: ClassifierTask, say: Say) -> int:
 
 
 def _evaluate(
-    model: BertClassifier, task: ClassifierTask, step: int, say: Say
+    model: BertClassifier, task: ClassifierTask, records: "_Records", step: int, say: Say
 ) -> dict[str, float | int]:
     options, examples = task.options, task.dev_examples
     say(f"***** Running evaluation ***** ({len(examples)} examples)")
-    logits, label_ids = _score(model, task, examples, "eval", options.eval_batch_size)
+    logits, label_ids = _score(model, records, examples, "eval", options.eval_batch_size)
     found = task_metrics(options.task_name, label_ids, logits.argmax(axis=1))
     metrics = {f"eval_{name}": value for name, value in found.items()}
     log_probabilities = np.log(_softmax(logits))
@@ -133,11 +135,11 @@ def _evaluate(
     return results
 
 
-def _predict(model: BertClassifier, task: ClassifierTask, say: Say) -> None:
+def _predict(model: BertClassifier, task: ClassifierTask, records: "_Records", say: Say) -> None:
     """Write the probabilities of the test set, a line for each example, by label."""
     options, examples = task.options, task.test_examples
     say(f"***** Running prediction ***** ({len(examples)} examples)")
-    logits, _ = _score(model, task, examples, "predict", options.predict_batch_size)
+    logits, _ = _score(model, records, examples, "predict", options.predict_batch_size)
     path = options.output_dir / "test_results.tsv"
     rows = _softmax(logits).astype(np.float32)
     with writing(path), path.open("w", encoding="utf-8") as file:
@@ -148,7 +150,7 @@ def _predict(model: BertClassifier, task: ClassifierTask, say: Say) -> None:
 
 def _score(
     model: BertClassifier,
-    task: ClassifierTask,
+    records: "_Records",
     examples: Sequence[InputExample],
     name: str,
     batch_size: int,
@@ -158,10 +160,10 @@ def _score(
     Padding examples fill the last batch, which a TPU could not take smaller; they are scored,
     but not returned.
     """
-    options = task.options
-    records = options.output_dir / f"{name}.tf_record"
-    _write_records(task, pad_examples(examples, batch_size), records)
-    batches = _open_records(task, records, batch_size, is_training=False, seed=0)
+    options = records.task.options
+    path = options.output_dir / f"{name}.tf_record"
+    records.write(pad_examples(examples, batch_size), path)
+    batches = records.open(path, batch_size, is_training=False, seed=0)
     logits, label_ids, is_real = [], [], []
     for parts, results in run_batches(model.logits, batches, options):
         logits += [result.numpy() for result in results]
@@ -172,40 +174,46 @@ def _score(
     return scores[kept], np.concatenate(label_ids)[kept].astype(np.int64)
 
 
-def _write_records(task: ClassifierTask, examples: Sequence[Any], path: Path) -> None:
-    """Write features, or texts if they are tokenized in the graph."""
-    if task.options.tokenize_in_graph:
-        from bertfast.tf.text_records import write_texts
+class _Records:
+    """Writes a task's examples and opens what it wrote: features, or texts for the graph.
 
-        write_texts(examples, task.labels, path)
-    else:
-        write_examples(examples, task.labels, task.options.max_seq_length, task.tokenizer, path)
+    Both forms give the same batches.
+    """
 
+    def __init__(self, task: ClassifierTask) -> None:
+        self.task = task
 
-def _open_records(
-    task: ClassifierTask,
-    path: Path,
-    batch_size: int,
-    *,
-    is_training: bool,
-    seed: int,
-    skip_batches: int = 0,
-) -> Any:
-    """Return the batches of what `_write_records` wrote; both forms give the same."""
-    options = task.options
-    chosen: dict[str, Any] = {
-        "is_training": is_training,
-        "drop_remainder": True,
-        "seed": seed,
-        "skip_batches": skip_batches,
-    }
-    if not options.tokenize_in_graph:
-        return input_pipeline(path, options.max_seq_length, batch_size, **chosen)
-    from bertfast.tf.graph_tokenizer import GraphTokenizer
-    from bertfast.tf.text_records import text_pipeline
+    def write(self, examples: Sequence[Any], path: Path) -> None:
+        task, options = self.task, self.task.options
+        if options.tokenize_in_graph:
+            from bertfast.tf.text_records import write_texts
 
-    tokenizer = GraphTokenizer(task.vocab_file, options.do_lower_case)
-    return text_pipeline(path, tokenizer, options.max_seq_length, batch_size, **chosen)
+            write_texts(examples, task.labels, path)
+        else:
+            write_examples(examples, task.labels, options.max_seq_length, task.tokenizer, path)
+
+    def open(
+        self, path: Path, batch_size: int, *, is_training: bool, seed: int, skip_batches: int = 0
+    ) -> Any:
+        length = self.task.options.max_seq_length
+        chosen: dict[str, Any] = {
+            "is_training": is_training,
+            "drop_remainder": True,
+            "seed": seed,
+            "skip_batches": skip_batches,
+        }
+        if not self.task.options.tokenize_in_graph:
+            return input_pipeline(path, length, batch_size, **chosen)
+        from bertfast.tf.text_records import text_pipeline
+
+        return text_pipeline(path, self._graph_tokenizer, length, batch_size, **chosen)
+
+    @cached_property
+    def _graph_tokenizer(self) -> Any:
+        """Its tables take a second or two: once a run."""
+        from bertfast.tf.graph_tokenizer import GraphTokenizer
+
+        return GraphTokenizer(self.task.vocab_file, self.task.options.do_lower_case)
 
 
 def _write_model_files(task: ClassifierTask) -> None:

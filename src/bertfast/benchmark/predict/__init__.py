@@ -1,0 +1,1 @@
+"""Measures prediction against other runtimes, after comparing embeddings with ours."""
