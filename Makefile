@@ -25,8 +25,9 @@ DISTRIBUTED := .venv-distributed
 # matrix products: two workers with two each are 4 to 10 times slower.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/include/bertfast/*/*.h csrc/*/*.h csrc/*/*.cc)
+FUZZ_SECONDS ?= 3600
 
-.PHONY: help demo test lint bench bench-tokenize bench-predict instructions crash-test soak soak-predict parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check bench-gpu demo-similar langid clean
+.PHONY: help demo test lint bench bench-tokenize bench-predict instructions crash-test soak soak-predict parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check bench-gpu demo-similar langid fuzz fuzz-long complexity soak-fork coverage test-oldest audit docs clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +108,30 @@ parity-matrix: ## Every parity check in full on each CPython 3.10-3.13 found (ve
 native-test: ## Build and run the C++ core's own tests
 	@$(MAKE) --no-print-directory -C csrc test
 
+fuzz: $(VENV)/.fuzz ## Fuzz the core and the parsers for 60 s each (needs clang)
+	@PYTHON=$(BIN)/python tools/fuzz.sh 60
+
+fuzz-long: $(VENV)/.fuzz ## The same for FUZZ_SECONDS each, an hour unless it is set
+	@PYTHON=$(BIN)/python tools/fuzz.sh $(FUZZ_SECONDS)
+
+complexity: $(VENV)/.demo ## Is the tokenizer linear on twelve hostile families, 1 KiB to 16 MiB
+	@$(BIN)/python benchmarks/complexity.py
+
+soak-fork: $(VENV)/.demo ## 1,000 processes of each kind started beside busy threads
+	@$(BIN)/python benchmarks/soak_fork.py
+
+coverage: $(VENV)/.coverage ## Branches of the core and lines of the Python that the tests run (slow)
+	@PYTHON=$(BIN)/python tools/coverage.sh
+
+test-oldest: ## The suite on the oldest dependencies that pyproject.toml allows
+	@PYTHON=$(PYTHON) tools/test_oldest.sh
+
+audit: $(VENV)/.audit ## Known vulnerabilities of what is installed with bertfast
+	@tools/audit.sh $(BIN)/python
+
+docs: $(VENV)/.docs ## The documentation with the API reference, in build/docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 sanitize: ## Tokenizer suite and C++ tests under AddressSanitizer and UBSan
 	@tools/sanitize.sh
 
@@ -115,7 +140,7 @@ wheel-check: ## Build sdist and wheel; install and use the wheel where there is 
 
 clean: ## Remove what was built (not the virtual environment)
 	rm -rf build dist demo-output src/*.egg-info src/bertfast/_native.cpp src/bertfast/_native*.so src/bertfast/_engine.cpp src/bertfast/_engine*.so
-	rm -f $(DISTRIBUTED)/.test $(addprefix $(VENV)/,.demo .minilm .bench .test .lint)
+	rm -f $(DISTRIBUTED)/.test $(VENV)/.minilm $(VENV)/.fuzz $(VENV)/.coverage $(VENV)/.audit $(VENV)/.docs $(VENV)/.bench $(VENV)/.demo $(VENV)/.test $(VENV)/.lint
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "no Python >= 3.10 with venv found; pass PYTHON=/path/to/python" >&2; exit 1; }
@@ -145,6 +170,23 @@ $(DISTRIBUTED)/.test: $(SOURCES)
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.coverage: pyproject.toml $(VENV)/.test
+	$(BIN)/python -m pip install --quiet gcovr==8.8 coverage==7.17.3
+	@touch $@
+
+$(VENV)/.audit: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet pip-audit==2.10.1
+	@touch $@
+
+$(VENV)/.docs: pyproject.toml $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $@
+
+# atheris has wheels for CPython 3.11 to 3.13.
+$(VENV)/.fuzz: pyproject.toml $(VENV)/.test
+	$(BIN)/python -m pip install --quiet atheris==3.0.0
 	@touch $@
 
 # After .test: mypy reads the types of what the tests import.

@@ -30,7 +30,7 @@ if sanitizers := os.environ.get("BERTFAST_SANITIZE"):
     compile_args += ["-g", f"-fsanitize={sanitizers}", "-fno-omit-frame-pointer"]
     link_args += [f"-fsanitize={sanitizers}"]
 if os.environ.get("BERTFAST_COVERAGE"):
-    compile_args += ["--coverage", "-O0"]
+    compile_args += ["--coverage", "-fprofile-update=atomic", "-O0"]
     link_args += ["--coverage"]
 if os.environ.get("BERTFAST_WERROR"):
     compile_args += ["-Werror"]

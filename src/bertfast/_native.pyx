@@ -63,7 +63,7 @@ cdef extern from "bertfast/id_buffer.h" namespace "bertfast" nogil:
         T* data()
         T* release()
     cdef cppclass IdBuffer:
-        IdBuffer(cbool with_spans)
+        IdBuffer(cbool with_spans) except +
         size_t size()
         GrowingArray[int32_t]& ids()
         GrowingArray[Span]& spans()
@@ -173,13 +173,10 @@ cdef class OwnedInts:
         buffer.suboffsets = NULL
 
 
-cdef object take_ints(int32_t* data, size_t length):
-    """Return an int32 array [length] that owns `data`."""
+cdef object as_array(OwnedInts owner, size_t length):
+    """Return an int32 array [length] of what `owner` holds."""
     if length == 0:
-        free(data)
         return np.empty(0, np.int32)
-    cdef OwnedInts owner = OwnedInts.__new__(OwnedInts)
-    owner.data = data
     owner.length = <Py_ssize_t>length
     return np.frombuffer(owner, np.int32)
 
@@ -258,10 +255,17 @@ cdef class ArrowTexts(TextViews):
                 check_arrow(stream, stream.get_next(stream, &array))
                 if array.release == NULL:
                     return
-                self.arrays.push_back(array)
+                self.keep(array)
                 self.append(&schema, &self.arrays.back())
         finally:
             schema.release(&schema)
+
+    cdef keep(self, ArrowArray array):
+        try:
+            self.arrays.push_back(array)
+        except MemoryError:
+            array.release(&array)
+            raise
 
     cdef append(self, const ArrowSchema* schema, const ArrowArray* array):
         if not is_arrow_text(schema[0]):
@@ -290,8 +294,11 @@ cdef class Core:
         rules.do_lower_case = options.do_lower_case
         rules.strip_accents = options.strip_accents
         rules.tokenize_chinese_chars = options.tokenize_chinese_chars
-        self.tokenizer = new Tokenizer(
-            view_entries(vocab), unk_id, rules, view_entries(special_tokens))
+        cdef vector[VocabEntry] entries
+        cdef vector[VocabEntry] special_entries
+        view_entries(vocab, &entries)
+        view_entries(special_tokens, &special_entries)
+        self.tokenizer = new Tokenizer(entries, unk_id, rules, special_entries)
         highest = max(vocab.values())
         self.ints = list(range(highest + 1)) if highest < MAX_INTS else None
 
@@ -335,40 +342,43 @@ cdef class Core:
 
         Returns ids int32 [n], row offsets int64 [rows + 1], and int32 [n, 2] or None.
         """
-        cdef vector[Text] views
+        cdef vector[Text] own_views
+        cdef vector[Text]* views = &own_views
         if isinstance(texts, TextViews):
-            views = (<TextViews>texts).views
+            views = &(<TextViews>texts).views
         else:
-            views = view_texts(texts, with_offsets)
+            view_texts(texts, with_offsets, views)
         offsets = np.zeros(len(texts) + 1, np.int64)
         cdef int64_t[::1] row_offsets = offsets
         cdef int64_t* row_ends = &row_offsets[0] + 1
+        cdef OwnedInts ids = OwnedInts.__new__(OwnedInts)
+        cdef OwnedInts spans = OwnedInts.__new__(OwnedInts)
         cdef IdBuffer* out = new IdBuffer(with_offsets)
         cdef size_t n
         try:
             with nogil:
-                self.tokenizer.encode_batch(views, <size_t>limit, num_threads, out, row_ends)
+                self.tokenizer.encode_batch(
+                    views[0], <size_t>limit, num_threads, out, row_ends)
             n = out.size()
-            spans = None
-            if with_offsets:
-                spans = take_ints(<int32_t*>out.spans().release(), n * 2).reshape(-1, 2)
-            return take_ints(out.ids().release(), n), offsets, spans
+            ids.data = out.ids().release()
+            spans.data = <int32_t*>out.spans().release()
+            pairs = as_array(spans, n * 2).reshape(-1, 2) if with_offsets else None
+            return as_array(ids, n), offsets, pairs
         finally:
             del out
 
 
-cdef vector[VocabEntry] view_entries(dict tokens) except *:
-    cdef vector[VocabEntry] entries
+# Vectors are handed over by pointer: Cython catches no std::bad_alloc of a copy.
+cdef int view_entries(dict tokens, vector[VocabEntry]* entries) except -1:
     cdef VocabEntry entry
     for token, index in tokens.items():
         view_text(token, &entry.token)
         entry.id = index
         entries.push_back(entry)
-    return entries
+    return 0
 
 
-cdef vector[Text] view_texts(tuple texts, bint with_offsets) except *:
-    cdef vector[Text] views
+cdef int view_texts(tuple texts, bint with_offsets, vector[Text]* views) except -1:
     cdef Text view
     cdef Py_ssize_t row
     views.reserve(len(texts))
@@ -378,7 +388,7 @@ cdef vector[Text] view_texts(tuple texts, bint with_offsets) except *:
         if with_offsets and len(text) > MAX_SPAN:
             raise InputError(f"row {row}: offsets need a text of at most {MAX_SPAN} code points")
         views.push_back(view)
-    return views
+    return 0
 
 
 cdef RowPlan make_plan(

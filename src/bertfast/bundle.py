@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 import unicodedata
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from os import PathLike
 from pathlib import Path
 
 from bertfast.errors import BundleError
+from bertfast.files import read_limited
 from bertfast.manifest import FORMAT_VERSION as FORMAT_VERSION
 from bertfast.manifest import MODEL_FILE, VOCAB_FILE
 from bertfast.manifest import Manifest as Manifest
@@ -25,11 +27,18 @@ from bertfast.models import default_bundle_path, is_default_bundle
 MANIFEST_FILE = "bertfast.json"
 
 _CHUNK_BYTES = 1 << 20
+_MAX_MANIFEST_BYTES = 1 << 24  # ten thousand labels need 0.5 MB
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A model directory whose files are those its manifest was written for."""
+    """A model directory whose files are those its manifest was written for.
+
+    Example:
+        >>> bundle = Bundle.load("my_model")      # doctest: +SKIP
+        >>> bundle.manifest.default_output        # doctest: +SKIP
+        'pooled_output'
+    """
 
     path: Path
     manifest: Manifest
@@ -132,7 +141,8 @@ def _read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"no model directory: {folder} {problem}")
     path = folder / MANIFEST_FILE
     try:
-        content = path.read_bytes()
+        _check_regular(path)
+        content = read_limited(path, _MAX_MANIFEST_BYTES)
     except FileNotFoundError as error:
         raise BundleError(
             f"{folder} is not a model directory: it has no {MANIFEST_FILE}; "
@@ -149,7 +159,7 @@ def _read_manifest(folder: Path) -> Manifest:
 def _check_file(path: Path, size: int, sha256: str | None) -> None:
     """Check size, and sha256 if given, of one file of a bundle."""
     try:
-        given = path.stat().st_size
+        given = _check_regular(path)
         if given != size:
             raise BundleError(
                 f"{path} is damaged: {given} bytes, but its manifest says {size}; copy it again"
@@ -162,6 +172,14 @@ def _check_file(path: Path, size: int, sha256: str | None) -> None:
         raise BundleError(f"{path} is missing; copy the whole model directory") from error
     except OSError as error:
         raise BundleError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _check_regular(path: Path) -> int:
+    """Return the size of a file; a pipe or a device, which may never end, is refused."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise BundleError(f"{path} is not a regular file; copy the whole model directory")
+    return status.st_size
 
 
 def _sha256(path: Path) -> str:

@@ -10,10 +10,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from bertfast.errors import ConfigError
+from bertfast.files import read_limited
 
 GeluKind: TypeAlias = Literal["tanh", "erf"]
 
@@ -31,6 +31,7 @@ _POSITIVE = (
     "max_position_embeddings",
     "type_vocab_size",
 )
+_MAX_FILE_BYTES = 1 << 26
 _MAX_SIZE = 2**31 - 1  # ids are int32
 
 
@@ -40,6 +41,9 @@ class BertConfig:
 
     Raises:
         ConfigError: a value has the wrong type or range, or contradicts another.
+
+    >>> BertConfig(vocab_size=30522, hidden_size=384, num_attention_heads=12).head_size
+    32
     """
 
     vocab_size: int
@@ -140,7 +144,7 @@ def read_json_object(path: str | PathLike[str]) -> dict[str, Any]:
         ConfigError: cannot be read, is not JSON, or holds something else.
     """
     try:
-        value = json.loads(Path(path).read_bytes().decode("utf-8"))
+        value = json.loads(read_limited(path, _MAX_FILE_BYTES).decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {str(path)!r}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

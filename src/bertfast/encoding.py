@@ -95,6 +95,11 @@ class TensorEncoding:
     """An `Encoding` of tensors. Names, shapes and types are those of `Encoding`'s arrays.
 
     As a mapping it has Hugging Face's names, so that its models take it: `model(**encoding)`.
+
+    Example:
+        >>> encoding = tokenizer(["good film"], return_tensors="pt")   # doctest: +SKIP
+        >>> encoding.input_ids.shape                                   # doctest: +SKIP
+        torch.Size([1, 4])
     """
 
     input_ids: Any

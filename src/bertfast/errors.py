@@ -7,7 +7,15 @@ what was given, what to do. The command line prints it and exits with code 2.
 
 
 class BertfastError(Exception):
-    """Base of every error that bertfast raises on purpose."""
+    """Base of every error that bertfast raises on purpose.
+
+    >>> from bertfast import Tokenizer
+    >>> try:
+    ...     Tokenizer(["only", "words"])
+    ... except BertfastError as error:
+    ...     print(error)
+    vocabulary 'the given sequence' has no [UNK] and no [CLS] and no [SEP]; BERT needs them
+    """
 
 
 class VocabError(BertfastError, ValueError):

@@ -1,5 +1,6 @@
 """Files: read as memory, and looked at before they are written."""
 
+import errno
 import mmap
 import os
 from collections.abc import Sequence
@@ -22,6 +23,19 @@ def map_file(path: str | PathLike[str]) -> mmap.mmap | bytes:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from error
+
+
+def read_limited(path: str | PathLike[str], max_bytes: int) -> bytes:
+    """Return the bytes of a file that is small if it is what it should be.
+
+    Raises:
+        OSError: the file cannot be read or has more than `max_bytes`; `strerror` says which.
+    """
+    with Path(path).open("rb") as file:
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise OSError(errno.EFBIG, f"it has more than {max_bytes} bytes", str(path))
+    return content
 
 
 def check_outputs(paths: Sequence[str]) -> None:

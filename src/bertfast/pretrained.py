@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bertfast.errors import InputError, VocabError
+from bertfast.files import read_limited
 from bertfast.vocab import SPECIAL_TOKENS, UNK_TOKEN, as_vocab, load_vocab
 
 VOCAB_FILE = "vocab.txt"
@@ -32,6 +33,7 @@ _CLASSES = tuple(
     for model in ("Bert", "DistilBert", "Electra", "MobileBert", "SqueezeBert", "ConvBert")
 )
 
+_MAX_FILE_BYTES = 1 << 28  # tokenizer.json repeats the vocabulary
 _CAPITAL = re.compile(r"[A-Z]")
 _BRACKETED = re.compile(r"(##)?[\[<].*[\]>]")  # [UNK], [unused7], <S>: in uncased ones too
 
@@ -94,7 +96,7 @@ def _check_folder(folder: str | PathLike[str]) -> Path:
 def _read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file, an empty one if there is no file."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_limited(path, _MAX_FILE_BYTES))
     except FileNotFoundError:
         return {}
     except OSError as error:

@@ -59,6 +59,8 @@ def validate_case_matches_checkpoint(do_lower_case: bool, init_checkpoint: str |
 
     A path without a known release name is accepted.
 
+    >>> validate_case_matches_checkpoint(True, "uncased_L-12_H-768_A-12/bert_model.ckpt")
+
     Raises:
         ValueError: the name says one casing, `do_lower_case` the other.
     """
@@ -94,7 +96,11 @@ def convert_to_unicode(text: str | bytes) -> str:
 
 
 def printable_text(text: str | bytes) -> str:
-    """Return `text` as a `str` fit for `print` and logging."""
+    r"""Return `text` as a `str` fit for `print` and logging.
+
+    >>> printable_text(b"caf\xc3\xa9")
+    'café'
+    """
     return convert_to_unicode(text)
 
 
@@ -103,6 +109,12 @@ def load_vocab(vocab_file: str | PathLike[str]) -> "OrderedDict[str, int]":
 
     The id is the line number from 0; lines end at "\n" only; each token is stripped;
     of equal tokens the last line wins.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "vocab.txt"
+    >>> _ = path.write_text("[UNK]\nun\n##able\n")
+    >>> dict(load_vocab(path))
+    {'[UNK]': 0, 'un': 1, '##able': 2}
     """
     vocab: OrderedDict[str, int] = OrderedDict()
     with Path(vocab_file).open(encoding="utf-8", newline="\n") as reader:
@@ -184,7 +196,11 @@ class FullTokenizer:
 
 
 class BasicTokenizer:
-    """Clean, isolate CJK, split at whitespace, lower and strip accents, split at punctuation."""
+    """Clean, isolate CJK, split at whitespace, lower and strip accents, split at punctuation.
+
+    >>> BasicTokenizer().tokenize("Héllo, 大学!")
+    ['hello', ',', '大', '学', '!']
+    """
 
     def __init__(
         self,
@@ -229,7 +245,11 @@ class BasicTokenizer:
 
 
 class WordpieceTokenizer:
-    """Greedy longest match first, left to right, with "##" before every piece but the first."""
+    """Greedy longest match first, left to right, with "##" before every piece but the first.
+
+    >>> WordpieceTokenizer({"un": 0, "##aff": 1, "##able": 2}).tokenize("unaffable")
+    ['un', '##aff', '##able']
+    """
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bertfast.errors import VocabError
+from bertfast.files import read_limited
 
 UNK_TOKEN = "[UNK]"
 CLS_TOKEN = "[CLS]"
@@ -16,6 +17,7 @@ PAD_ID = 0  # the original pads input_ids with 0 whatever [PAD] is
 VocabSource: TypeAlias = str | PathLike[str] | Sequence[str] | Mapping[str, int]
 
 _MAX_ID = 2**31 - 1
+_MAX_FILE_BYTES = 1 << 28  # the largest vocabulary in use, of 500,000 tokens, has 5 MB
 
 
 def load_vocab(vocab_file: str | PathLike[str]) -> dict[str, int]:
@@ -29,7 +31,7 @@ def load_vocab(vocab_file: str | PathLike[str]) -> dict[str, int]:
     """
     path = Path(vocab_file)
     try:
-        data = path.read_bytes()
+        data = read_limited(path, _MAX_FILE_BYTES)
     except OSError as error:
         raise VocabError(f"cannot read vocabulary {str(path)!r}: {error.strerror}") from error
     lines = data.split(b"\n")

@@ -36,6 +36,11 @@ def read_checkpoint(path: str | PathLike[str], *, keep_optimizer: bool = False) 
     Raises:
         CheckpointError: missing, truncated, corrupt or unmapped; it names the tensor.
         MissingDependencyError: safetensors is needed and not installed.
+
+    Example:
+        >>> variables = read_checkpoint("uncased_L-12_H-768_A-12")        # doctest: +SKIP
+        >>> variables["bert/embeddings/word_embeddings"].shape            # doctest: +SKIP
+        (30522, 768)
     """
     return read_contents(locate(Path(path)), keep_optimizer=keep_optimizer).variables
 

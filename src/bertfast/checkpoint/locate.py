@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 from bertfast.errors import CheckpointError
+from bertfast.files import read_limited
 
 _STATE_FILE = "checkpoint"
 _STATE = re.compile(rb'^\s*model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 _DATA_SUFFIX = re.compile(r"\.data-\d{5}-of-\d{5}$")
+_MAX_STATE_BYTES = 1 << 24
 _SAFETENSORS_INDEX = ".safetensors.index.json"
 
 
@@ -61,7 +63,10 @@ def _in_folder(folder: Path) -> Path:
 
 def _from_state(folder: Path, state: Path) -> Path:
     """Return the latest checkpoint by TensorFlow's own record, beside it if it is there."""
-    match = _STATE.search(state.read_bytes())
+    try:
+        match = _STATE.search(read_limited(state, _MAX_STATE_BYTES))
+    except OSError as error:
+        raise CheckpointError(f"cannot read {state}: {error.strerror}") from error
     if match is None:
         raise CheckpointError(f"{state} names no model_checkpoint_path; pass a prefix")
     try:

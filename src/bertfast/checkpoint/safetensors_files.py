@@ -13,6 +13,9 @@ from bertfast.checkpoint.dtypes import SAFETENSORS_DTYPES, Array, from_stored
 from bertfast.checkpoint.mapped import map_file
 from bertfast.checkpoint.names import is_redundant, original_name
 from bertfast.errors import CheckpointError, MissingDependencyError
+from bertfast.files import read_limited
+
+_MAX_INDEX_BYTES = 1 << 26
 
 
 def read_safetensors(path: Path) -> Contents:
@@ -56,7 +59,7 @@ def _oriented(tensor: Array, is_transposed: bool, name: str) -> Array:
 def _shards(index: Path) -> dict[Path, list[str] | None]:
     """Return the tensors that the index promises, by file, in its order."""
     try:
-        content = json.loads(index.read_bytes().decode("utf-8"))
+        content = json.loads(read_limited(index, _MAX_INDEX_BYTES).decode("utf-8"))
         weight_map = content["weight_map"].items()
     except OSError as error:
         raise CheckpointError(f"cannot read {index}: {error.strerror}") from error

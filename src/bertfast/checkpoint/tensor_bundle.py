@@ -22,6 +22,7 @@ from bertfast.errors import CheckpointError
 
 _MAX_RANK = 32  # numpy 1's limit; TensorFlow stops at 254, BERT at 2
 _MAX_VALUES = 1 << 58  # 16 bytes each at most, addressable by int64
+_MAX_INDEX_BYTES = 1 << 28  # BERT-large with its optimizer needs 0.1 MB
 _NAMES_SHOWN = 5
 
 
@@ -40,7 +41,7 @@ def read_tensor_bundle(prefix: Path, wanted: Callable[[str], bool]) -> Contents:
     """
     index_path = Path(f"{prefix}.index")
     try:
-        index = parse_index(map_file(index_path).tobytes())
+        index = parse_index(_index_bytes(index_path))
     except CheckpointError as error:
         named = str(error)
         raise CheckpointError(
@@ -49,6 +50,13 @@ def read_tensor_bundle(prefix: Path, wanted: Callable[[str], bool]) -> Contents:
     variables = _Reader(prefix, index).read(wanted)
     widened = [name for name in variables if index.entries[name].dtype in (BFLOAT16, HALF)]
     return Contents(variables, tuple(widened))
+
+
+def _index_bytes(path: Path) -> bytes:
+    content = map_file(path)
+    if len(content) > _MAX_INDEX_BYTES:
+        raise CheckpointError(f"has {len(content)} bytes, which no index of a BERT has")
+    return content.tobytes()
 
 
 class _Reader:

@@ -172,22 +172,37 @@ def _line(values: dict[str, Any]) -> bytes:
     return json.dumps(values, separators=(",", ":")).encode() + b"\n"
 
 
+def _identity(values: dict[str, Any]) -> dict[str, Any]:
+    identity = values["identity"]
+    if not isinstance(identity, dict):
+        raise ValueError("its identity is no object")
+    return identity
+
+
+def _entry(values: dict[str, Any]) -> PartEntry:
+    place, counts = values["next"], {key: values[key] for key in values if key != "next"}
+    for key, value in [*counts.items(), *place.items()]:
+        if type(value) is not int or value < 0:
+            raise ValueError(f"{key} is {value!r:.40}")
+    return PartEntry(**counts, next=Position(**place))
+
+
 def _parsed(path: Path, content: bytes) -> tuple[dict[str, Any], list[PartEntry], bool]:
     try:
         head, *lines = [json.loads(line) for line in content.splitlines()]
-        version, identity = head["journal"], head["identity"]
+        version, identity = head["journal"], _identity(head)
         if version != FORMAT_VERSION:
             raise InputError(f"{path} has version {version}, not {FORMAT_VERSION}; {_DAMAGED}")
         entries: list[PartEntry] = []
         is_complete = bool(lines) and "complete" in lines[-1]
         for values in lines[: len(lines) - is_complete]:
             if "identity" in values:
-                identity = values["identity"]
+                identity = _identity(values)
                 continue
-            entries.append(PartEntry(**values | {"next": Position(**values["next"])}))
+            entries.append(_entry(values))
             if entries[-1].part != len(entries) - 1:
                 raise ValueError("a part is missing")
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is damaged ({error}); {_DAMAGED}") from None

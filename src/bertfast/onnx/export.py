@@ -119,6 +119,9 @@ def export_bundle(
 
     Raises:
         BertfastError: a subclass that says what is missing, contradictory, or too far off.
+
+    Example:
+        >>> export_bundle("uncased_L-12_H-768_A-12", "my_model")   # doctest: +SKIP
     """
     step = on_step or (lambda _: None)
     check_output_dir(output_dir, overwrite=overwrite)

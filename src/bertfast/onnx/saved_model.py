@@ -63,6 +63,9 @@ def export_saved_model(
 
     Raises:
         BertfastError: a subclass that says what is missing, contradictory, or too far off.
+
+    Example:
+        >>> export_saved_model("my_checkpoint", "models/bert/1")   # doctest: +SKIP
     """
     step = on_step or (lambda _: None)
     check_output_dir(output_dir, overwrite=overwrite)

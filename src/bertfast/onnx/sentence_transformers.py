@@ -8,9 +8,11 @@ from typing import Any
 
 from bertfast.config import read_json_object
 from bertfast.errors import ConfigError, ExportError
+from bertfast.files import read_limited
 
 MODULES_FILE = "modules.json"
 
+_MAX_FILE_BYTES = 1 << 20
 _WANTED = ["Transformer", "Pooling", "Normalize"]
 
 
@@ -56,7 +58,7 @@ def read_sentence_transformer(folder: Path) -> SentenceTransformer | None:
 def _read_modules(path: Path) -> list[tuple[str, str]]:
     """Return (kind, folder) of each module, such as ("Pooling", "1_Pooling")."""
     try:
-        entries = json.loads(path.read_bytes().decode("utf-8"))
+        entries = json.loads(read_limited(path, _MAX_FILE_BYTES).decode("utf-8"))
         modules = [(str(entry["type"]).rpartition(".")[2], str(entry["path"])) for entry in entries]
     except OSError as error:
         raise ExportError(f"cannot read {path}: {error.strerror}") from error

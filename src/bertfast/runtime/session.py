@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bertfast.errors import BundleError, DeviceError, InputError
+from bertfast.checkpoint.mapped import map_file
+from bertfast.errors import BundleError, CheckpointError, DeviceError, InputError
 from bertfast.runtime.bound_session import BoundSession
+from bertfast.runtime.external_data import external_files
 from bertfast.runtime.stop import signals_held
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ def open_session(
     check_device(device)
     if not Path(model_path).is_file():
         raise BundleError(f"{model_path} is missing; export the model again")
+    _refuse_external_data(Path(model_path))
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or available_threads()
@@ -118,6 +121,19 @@ def open_session(
     return BoundSession(
         session, device="cuda", device_id=int(_device_id(device)), max_width=max_width
     )
+
+
+def _refuse_external_data(path: Path) -> None:
+    """Raise BundleError if the model would have ONNX Runtime read other files: ours hold all."""
+    try:
+        files = external_files(map_file(path).data)
+    except (BundleError, CheckpointError) as error:
+        raise BundleError(f"{path} cannot be loaded: {error}; export the model again") from error
+    if files:
+        raise BundleError(
+            f"{path} cannot be loaded: it keeps weights in another file ({files[0]!r:.100}), "
+            "which no export of bertfast does; export the model again"
+        )
 
 
 def import_onnxruntime() -> Any:

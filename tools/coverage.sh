@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Coverage of the C++ core (gcov, by its own tests, the tokenizer suite and the parity checks) and
+# of the Python (coverage.py, by the whole suite). Slow: the core is built without optimization.
+#
+# Usage: tools/coverage.sh [core|python]     both by default
+# Variables: PYTHON (default .venv/bin/python; needs gcovr and coverage), MIN_PERCENT (95), KERNELS
+# ("portable avx2 avx512": the suite runs once with each; one that cannot run here is the best).
+# The lists of what is not covered are build/coverage/core.txt and build/coverage/python.txt.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+work=$root/build/coverage
+python=${PYTHON:-$root/.venv/bin/python}
+least=${MIN_PERCENT:-95}
+what=${1:-both}
+mkdir -p "$work"
+export OPENBLAS_NUM_THREADS=1 BERTFAST_SHARED_DATA=${BERTFAST_SHARED_DATA:-$root/../shared/data}
+
+core() {
+  rm -rf "$work/core" "$work/source"
+  # The core's own tests, some of which no Python can reach: refused memory, kernels by name.
+  make --no-print-directory -C csrc test BUILD="$work/core" CXXFLAGS='-O0 -g --coverage -fprofile-update=atomic' \
+    PYTHON="$python" >"$work/core-tests.txt"
+  # A copy of the tree: the instrumented module must not lie where the usual one does.
+  mkdir -p "$work/source"
+  git ls-files -z | xargs -0 cp --parents -t "$work/source"
+  cd "$work/source"
+  BERTFAST_COVERAGE=1 "$python" setup.py -q build_ext --inplace
+  for kernel in ${KERNELS:-portable avx2 avx512}; do
+    BERTFAST_KERNEL=$kernel PYTHONPATH=$work/source/src "$python" -m pytest -q -n 1 \
+      -p no:cacheprovider tests/tokenizer tests/parity >"$work/core-suite-$kernel.txt"
+  done
+  cd "$root"
+  # Branches to what an exception unwinds are everywhere a vector grows; they are the subject of
+  # test_allocation.cc and are left out of the count.
+  local options=(--exclude-throw-branches --exclude-unreachable-branches
+    --merge-lines --gcov-ignore-parse-errors negative_hits.warn_once_per_file)
+  (cd "$root/csrc" && "$python" -m gcovr "${options[@]}" --root "$root" --object-directory . \
+    --filter "$root/csrc/(src|include)/" "$work/core" --json "$work/core-tests.json")
+  (cd "$work/source" && "$python" -m gcovr "${options[@]}" --root . --object-directory . \
+    --filter "$work/source/csrc/(src|include)/" build --json "$work/suite.json")
+  "$python" -m gcovr --root "$root" --add-tracefile "$work/core-tests.json" \
+    --add-tracefile "$work/suite.json" --txt-metric branch --txt "$work/core.txt" \
+    --fail-under-branch "$least" --print-summary
+}
+
+python_code() {
+  PYTHONPATH=$root/src "$python" -m coverage run --branch --parallel-mode --source=bertfast \
+    --data-file="$work/.coverage" -m pytest -q -n 0
+  "$python" -m coverage combine -q --data-file="$work/.coverage" "$work"
+  "$python" -m coverage report --data-file="$work/.coverage" --show-missing \
+    --skip-covered --fail-under="$least" | tee "$work/python.txt"
+}
+
+[ "$what" = python ] || core
+[ "$what" = core ] || python_code
