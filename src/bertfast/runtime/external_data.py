@@ -15,8 +15,8 @@ Source: onnx/onnx.proto.
 
 from collections.abc import Iterator, Mapping
 
-from bertfast.wire_format import read_varint
 from bertfast.errors import BundleError, CheckpointError
+from bertfast.wire_format import read_fields
 
 # The messages on the way, and where the next ones are in them.
 _CHILDREN: Mapping[str, Mapping[int, str]] = {
@@ -28,7 +28,6 @@ _CHILDREN: Mapping[str, Mapping[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {13: "entry"},
 }
-_FIXED_SIZES = {1: 8, 5: 4}
 _MAX_DEPTH = 100  # what protobuf itself reads
 
 
@@ -67,21 +66,6 @@ def _location(entry: memoryview) -> Iterator[str]:
 
 def _messages(message: memoryview) -> Iterator[tuple[int, memoryview]]:
     """Yield (field number, payload) of the length-delimited fields; nothing is copied."""
-    at = 0
-    while at < len(message):
-        tag, at = read_varint(message, at)
-        wire_type = tag & 7
-        if wire_type == 0:
-            _, at = read_varint(message, at)
-            continue
-        if wire_type == 2:
-            size, at = read_varint(message, at)
-        elif wire_type in _FIXED_SIZES:
-            size = _FIXED_SIZES[wire_type]
-        else:
-            raise BundleError(f"is not an ONNX model: unknown wire type {wire_type}")
-        if size > len(message) - at:
-            raise BundleError("is truncated: a field is cut off")
-        if wire_type == 2:
-            yield tag >> 3, message[at : at + size]
-        at += size
+    for field, value in read_fields(message):
+        if not isinstance(value, int):
+            yield field, value
