@@ -225,6 +225,8 @@ def test_what_progress_raises_stops_the_run(network: Network, config: BertConfig
 
 def test_ctrl_c_stops_the_run(network: Network, config: BertConfig) -> None:
     rows = random_rows(config, LENGTHS * 20)
+    # A shell lets its background commands ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         network.run(
             *rows.arguments(),
@@ -233,6 +235,7 @@ def test_ctrl_c_stops_the_run(network: Network, config: BertConfig) -> None:
             threads=1,
             advance=lambda *_: os.kill(os.getpid(), signal.SIGINT),
         )
+    signal.signal(signal.SIGINT, before)
 
 
 def test_python_threads_share_a_network(network: Network, config: BertConfig) -> None:

@@ -13,12 +13,12 @@ from onnx import TensorProto, helper
 from bertfast import Predictor
 from bertfast.bundle import MANIFEST_FILE, Bundle
 from bertfast.checkpoint import read_checkpoint
-from bertfast.wire_format import read_varint
 from bertfast.config import BertConfig
 from bertfast.errors import BertfastError, BundleError, CheckpointError, ConfigError, VocabError
 from bertfast.runtime.external_data import external_files
 from bertfast.runtime.session import open_session
 from bertfast.vocab import load_vocab
+from bertfast.wire_format import read_varint
 from tests.checkpoint.tensor_bundle_writer import field
 from tests.runtime.probe_model import write_probe_bundle
 

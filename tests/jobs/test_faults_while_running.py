@@ -67,7 +67,7 @@ def predict(
     monkeypatch.setattr("bertfast.cli.predict.Predictor", lambda *a, **k: model)
 
     def run(act: Callable[[], None]) -> tuple[int, list[str]]:
-        object.__setattr__(model._open(), "session", Mischief(act))
+        object.__setattr__(model._open().runner, "session", Mischief(act))
         names = ["predict", source, "-m", tmp_path / "bundle", "-o", tmp_path / "o.jsonl"]
         code = cli._run([*map(str, names), "--part-rows", str(PART_ROWS), "--quiet"])
         return code, capsys.readouterr().err.splitlines()

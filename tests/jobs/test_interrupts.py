@@ -106,7 +106,7 @@ def test_signal_ends_a_batch_and_keeps_the_parts(
     source = write_input(tmp_path / "in.jsonl", rows(10 * PART_ROWS))
     begun = threading.Event()
     session = LongBatches(n_quick=5, begun=begun)
-    object.__setattr__(model._open(), "session", session)
+    object.__setattr__(model._open().runner, "session", session)
     job = plan_job(source, tmp_path / "o.jsonl", model, options=JobOptions(part_rows=PART_ROWS))
     assert interrupt(job.run, begun) < BOUND_SECONDS
     names = {path.name for path in (tmp_path / "o.jsonl.parts").glob("*part-*")}

@@ -174,7 +174,7 @@ def export_bundle(
                 config,
                 chosen,
                 n_inputs=gate_inputs,
-                tolerance=tolerance,
+                tolerance=tolerance if precision == "fp32" else None,
                 **specials,
             )
         if precision != "fp32":
