@@ -8,6 +8,8 @@ from bertfast.errors import InputError
 # A name, or a number from 0.
 Column: TypeAlias = str | int
 
+_MAX_NAME = 60  # characters of a name in a message
+
 
 def column_place(column: Column, names: Sequence[str] | None, source: str) -> int:
     """Return the number of a column.
@@ -39,10 +41,14 @@ def column_place(column: Column, names: Sequence[str] | None, source: str) -> in
 
 
 def name_list(names: Iterable[str], most: int = 12) -> str:
-    """Show names in an error message.
+    """Show names in an error message, long ones by their beginning.
 
     >>> name_list(["id", "text"]), name_list("abc", most=2)
     ("'id', 'text'", "'a', 'b', ...")
+    >>> len(name_list(["x" * 1_000_000])) < 100
+    True
     """
-    shown = [repr(name) for name in names]
+    shown = [
+        repr(name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}...") for name in names
+    ]
     return ", ".join(shown if len(shown) <= most else [*shown[:most], "..."])
