@@ -48,7 +48,5 @@ def name_list(names: Iterable[str], most: int = 12) -> str:
     >>> len(name_list(["x" * 1_000_000])) < 100
     True
     """
-    shown = [
-        repr(name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}...") for name in names
-    ]
+    shown = [repr(name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}...") for name in names]
     return ", ".join(shown if len(shown) <= most else [*shown[:most], "..."])
