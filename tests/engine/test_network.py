@@ -227,15 +227,17 @@ def test_ctrl_c_stops_the_run(network: Network, config: BertConfig) -> None:
     rows = random_rows(config, LENGTHS * 20)
     # A shell lets its background commands ignore Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with pytest.raises(KeyboardInterrupt):
-        network.run(
-            *rows.arguments(),
-            output="logits",
-            token_budget=64,
-            threads=1,
-            advance=lambda *_: os.kill(os.getpid(), signal.SIGINT),
-        )
-    signal.signal(signal.SIGINT, before)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            network.run(
+                *rows.arguments(),
+                output="logits",
+                token_budget=64,
+                threads=1,
+                advance=lambda *_: os.kill(os.getpid(), signal.SIGINT),
+            )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_python_threads_share_a_network(network: Network, config: BertConfig) -> None:

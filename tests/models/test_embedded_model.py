@@ -119,6 +119,9 @@ def test_texts_of_no_language_give_probabilities(model: Predictor, text: str | b
 
 def test_no_texts_give_no_labels(model: Predictor) -> None:
     assert model.predict_labels([]) == []
+    english_then_greek = "the weather is nice and " * 20 + "ο καιρός είναι καλός και " * 200
+    assert model.predict_labels([english_then_greek]) == ["en"]
+    assert model.predict_labels([english_then_greek], overflow="window") == ["el"]
     assert model.predict([]).shape == (0, 72)
 
 

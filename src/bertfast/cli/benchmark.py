@@ -6,7 +6,15 @@ from pathlib import Path
 import click
 
 from bertfast.cli.benchmark_predict import predict
-from bertfast.cli.measuring import EXIT_WRONG_RESULTS, show_steps, write_json
+from bertfast.cli.measuring import (
+    EXIT_WRONG_RESULTS,
+    json_option,
+    peers_option,
+    plot_option,
+    show_steps,
+    threads_option,
+    write_json,
+)
 
 _EXIT_BAD_INPUT = 2
 _DEFAULT_ROUNDS = 5
@@ -37,14 +45,8 @@ def benchmark(context: click.Context) -> None:
     help="Texts, one a line; may be repeated. NAME=FILE,FILE,... mixes files line by line "
     "[four generated corpora of 0.5 MB].",
 )
-@click.option(
-    "--peers",
-    default="all",
-    show_default=True,
-    metavar="NAMES",
-    help="all (whichever are installed), none, or names parted by commas.",
-)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@peers_option
+@threads_option
 @click.option(
     "--repeat",
     "n_rounds",
@@ -54,20 +56,8 @@ def benchmark(context: click.Context) -> None:
     metavar="N",
     help="Rounds of warm passes; half as many fresh processes measure each first pass.",
 )
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(path_type=Path),
-    metavar="OUT",
-    help="Also write the figures to OUT.",
-)
-@click.option(
-    "--plot",
-    "plot_path",
-    type=click.Path(path_type=Path),
-    metavar="OUT.png",
-    help="Also draw them (needs matplotlib).",
-)
+@json_option
+@plot_option
 @click.pass_context
 def tokenize(
     context: click.Context,

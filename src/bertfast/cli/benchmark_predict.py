@@ -5,7 +5,15 @@ from pathlib import Path
 
 import click
 
-from bertfast.cli.measuring import EXIT_WRONG_RESULTS, show_steps, write_json
+from bertfast.cli.measuring import (
+    EXIT_WRONG_RESULTS,
+    json_option,
+    peers_option,
+    plot_option,
+    show_steps,
+    threads_option,
+    write_json,
+)
 
 _DEFAULT_ROUNDS = 5
 _DEFAULT_TEXTS = 512
@@ -34,14 +42,8 @@ _DEFAULT_CALLS = 60
     metavar="FILE",
     help="Texts, one a line [generated ones of 7 to 192 tokens].",
 )
-@click.option(
-    "--peers",
-    default="all",
-    show_default=True,
-    metavar="NAMES",
-    help="all (whichever are installed), none, or names parted by commas.",
-)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@peers_option
+@threads_option
 @click.option(
     "--texts",
     "n_texts",
@@ -84,20 +86,8 @@ _DEFAULT_CALLS = 60
     metavar="FOLDER",
     help="Where exports and conversions are kept [~/.cache/bertfast/benchmark].",
 )
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(path_type=Path),
-    metavar="OUT",
-    help="Also write the figures to OUT.",
-)
-@click.option(
-    "--plot",
-    "plot_path",
-    type=click.Path(path_type=Path),
-    metavar="OUT.png",
-    help="Also draw them (needs matplotlib).",
-)
+@json_option
+@plot_option
 @click.pass_context
 def predict(
     context: click.Context,

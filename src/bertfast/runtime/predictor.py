@@ -256,6 +256,8 @@ class Predictor:
         texts: Iterable[Text],
         text_pair: Iterable[Text] | None = None,
         *,
+        overflow: Overflow = "truncate",
+        stride: int | None = None,
         show_progress: bool = False,
     ) -> list[str]:
         """Classify a list of texts; the arguments are `predict`'s.
@@ -270,7 +272,9 @@ class Predictor:
             raise InputError(
                 f"{self.bundle.path} predicts {self.output}, which has no labels; use predict()"
             )
-        scores = self.predict(texts, text_pair, show_progress=show_progress)
+        scores = self.predict(
+            texts, text_pair, overflow=overflow, stride=stride, show_progress=show_progress
+        )
         return [self.labels[column] for column in scores.argmax(axis=1)]
 
     def predict_iter(
