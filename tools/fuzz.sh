@@ -16,7 +16,7 @@ seconds=${1:?usage: tools/fuzz.sh SECONDS [TARGET...]}
 shift
 python=${PYTHON:-$root/.venv/bin/python}
 sanitize=${FUZZ_SANITIZE:-address,undefined}
-core="scanner decode trie pack encode vocabulary"
+core="scanner decode trie pack encode vocabulary linear vector_ops model"
 parsers="index entries tensor_data snappy safetensors manifest journal vocabulary_file model ids"
 binaries=$root/build/csrc-fuzz
 core_options="-max_len=4096"
