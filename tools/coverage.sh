@@ -10,7 +10,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 work=$root/build/coverage
-python=${PYTHON:-$root/.venv/bin/python}
+python=${PYTHON:-.venv/bin/python}
+# A path is taken from the repository's root, whatever folder the rest works in.
+case $python in */*) python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python") ;; esac
 least=${MIN_PERCENT:-95}
 what=${1:-both}
 mkdir -p "$work"

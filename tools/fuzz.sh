@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes the core (libFuzzer) and the parsers in Python (atheris).
 #
-# Usage: tools/fuzz.sh SECONDS [TARGET...]     SECONDS for each target; all of them by default
+# Usage: tools/fuzz.sh SECONDS [TARGET...]     SECONDS for each target; all of them by default;
+#   "core" and "parsers" stand for all of theirs
 # Variables: PYTHON (default .venv/bin/python), CLANGXX, FUZZ_JOBS (processes at a time, 1),
 # FUZZ_SANITIZE: address,undefined (the default) looks for bad reads and writes, too; none is for
 # volume: the core's targets alone, five to twenty times as fast, on short inputs.
@@ -14,10 +15,12 @@ cd "$(dirname "$0")/.."
 root=$PWD
 seconds=${1:?usage: tools/fuzz.sh SECONDS [TARGET...]}
 shift
-python=${PYTHON:-$root/.venv/bin/python}
+python=${PYTHON:-.venv/bin/python}
+# A path is taken from the repository's root, whatever folder the rest works in.
+case $python in */*) python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python") ;; esac
 sanitize=${FUZZ_SANITIZE:-address,undefined}
 core="scanner decode trie pack encode vocabulary linear vector_ops model"
-parsers="index entries tensor_data snappy safetensors manifest journal vocabulary_file model ids"
+parsers="index entries tensor_data snappy safetensors manifest journal vocabulary_file model network rows ids"
 binaries=$root/build/csrc-fuzz
 core_options="-max_len=4096"
 if [ "$sanitize" = none ]; then
@@ -25,7 +28,9 @@ if [ "$sanitize" = none ]; then
   binaries=$root/build/csrc-fuzz-fast
   core_options="-max_len=128 -entropic=0 -use_counters=0"
 fi
-read -r -a targets <<<"${*:-$core $parsers}"
+wanted=" ${*:-core parsers} "
+wanted=${wanted/ core / $core }
+read -r -a targets <<<"${wanted/ parsers / $parsers }"
 work=$root/build/fuzz
 logs=$work/logs-${sanitize%%,*}
 mkdir -p "$logs" "$work/failures"
