@@ -19,7 +19,7 @@ python=${PYTHON:-.venv/bin/python}
 # A path is taken from the repository's root, whatever folder the rest works in.
 case $python in */*) python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python") ;; esac
 sanitize=${FUZZ_SANITIZE:-address,undefined}
-core="scanner decode trie pack encode vocabulary linear vector_ops model"
+core="scanner decode trie pack encode vocabulary linear vector_ops batches"
 parsers="index entries tensor_data snappy safetensors manifest journal vocabulary_file model network rows ids"
 binaries=$root/build/csrc-fuzz
 core_options="-max_len=4096"
