@@ -3,6 +3,7 @@
 // special tokens are looked for piece by piece.
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bertfast/tokenizer.h"
@@ -19,7 +20,8 @@ using Ids = std::vector<std::int32_t>;
 
 constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
 
-Text utf8(const std::string& bytes) {
+// `bytes` must outlive the text.
+Text utf8(std::string_view bytes) {
   return {bytes.data(), bytes.size(), TextKind::kUtf8};
 }
 
