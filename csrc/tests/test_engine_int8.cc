@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -169,6 +170,36 @@ void test_pool_keeps_so_many_and_no_more() {
   CHECK(pool.take() != nullptr);
 }
 
+// No CPU has a kernel of this number.
+void test_an_unknown_kernel_is_refused() {
+  const auto unknown = static_cast<Kernel>(3);
+  CHECK(!is_supported(unknown));
+  const float weight = 1.0f;
+  const std::int8_t int8 = 1;
+  const auto is_refused = [](auto make) {
+    try {
+      make();
+    } catch (const std::invalid_argument&) {
+      return true;
+    }
+    return false;
+  };
+  CHECK(is_refused([&] { Linear::from_float(&weight, nullptr, 1, 1, unknown); }));
+  CHECK(is_refused([&] { Linear::from_int8(&int8, &weight, nullptr, 1, 1, unknown); }));
+}
+
+void test_more_memory_than_there_is_is_refused() {
+  Workspace workspace;
+  bool is_refused = false;
+  try {
+    workspace.reserve(static_cast<std::size_t>(-1) - 64);
+  } catch (const std::bad_alloc&) {
+    is_refused = true;
+  }
+  CHECK(is_refused);
+  CHECK(workspace.reserve(100) != nullptr);
+}
+
 }  // namespace
 
 int main() {
@@ -178,5 +209,7 @@ int main() {
   }
   test_what_is_not_there_is_refused(numbers);
   test_pool_keeps_so_many_and_no_more();
+  test_an_unknown_kernel_is_refused();
+  test_more_memory_than_there_is_is_refused();
   return bertfast_test::report("engine_int8");
 }

@@ -1,7 +1,8 @@
 // What lies beyond the usual sizes: more chunks than the cache's ring holds, entries of
 // a vocabulary that can never match or have no id of their own, and long texts in which
-// special tokens are looked for piece by piece.
+// special tokens are looked for piece by piece; more memory than there is.
 #include <cstdint>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,7 +71,7 @@ void test_entries_without_use_or_id_of_their_own_do_no_harm() {
       {utf8("##"), 3},    {utf8("a"), 1 << 23},  {utf8("##a"), 5},
       {utf8("b"), 5},     {utf8(long_piece), 6}, {utf8(longest), 7},
       {utf8("##b"), 8},   {utf8("###"), 9},      {utf8(continuation), 10},
-      {utf8("c#"), 11}};
+      {utf8("c#"), 11},   {utf8("#ab"), 12},     {utf8("[CLS]"), 13}};
   const Tokenizer tokenizer(vocab, 0, true);
   for (const std::string& text :
        {std::string("a aa b ba # ## ### c"), long_piece, longest, longest + "b"}) {
@@ -106,9 +107,48 @@ void test_special_tokens_in_a_long_text(TextKind kind) {
   }
 }
 
+template <class T>
+void test_array_that_is_too_large_is_refused() {
+  bertfast::GrowingArray<T> array;
+  array.reserve(10);
+  bool is_refused = false;
+  try {
+    array.reserve(static_cast<std::size_t>(-1) / 2);
+  } catch (const std::bad_alloc&) {
+    is_refused = true;
+  }
+  CHECK(is_refused);
+  CHECK(array.capacity() >= 10);
+  array.shrink(array.capacity());
+  CHECK(array.capacity() >= 10);
+  array.shrink(5);
+  CHECK(array.capacity() == 0);
+}
+
+void test_spans_are_appended_with_their_ids() {
+  for (const bool with_spans : {false, true}) {
+    IdBuffer from(with_spans);
+    from.reserve_more(3);
+    for (std::int32_t id = 0; id < 3; ++id) {
+      if (with_spans) {
+        from.push(id, {id, id + 1});
+      } else {
+        from.push(id);
+      }
+    }
+    IdBuffer to(with_spans);
+    to.append(&from, 1, 3);
+    CHECK(taken(&to) == Ids({1, 2}));
+    if (with_spans) CHECK(to.spans().data()[1].end == 3);
+  }
+}
+
 }  // namespace
 
 int main() {
+  test_array_that_is_too_large_is_refused<std::int32_t>();
+  test_array_that_is_too_large_is_refused<bertfast::Span>();
+  test_spans_are_appended_with_their_ids();
   test_ids_that_left_the_ring_are_made_again();
   test_entries_without_use_or_id_of_their_own_do_no_harm();
   test_special_tokens_in_a_long_text<std::uint8_t>(TextKind::kAscii);
