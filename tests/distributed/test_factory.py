@@ -9,7 +9,7 @@ import pytest
 from bertfast.distributed import PredictorFactory
 from bertfast.errors import BundleError, InputError
 from bertfast.runtime import Predictor
-from tests.runtime.probe_model import LABELS
+from tests.runtime.probe_model import LABELS, write_probe_bundle
 
 TEXTS = ["a b", "", "c d e f g", "h"]
 
@@ -60,3 +60,9 @@ def test_factory_wrong_options_raise_at_once(bundle: Path) -> None:
         PredictorFactory.create(bundle, max_length=65)
     with pytest.raises(BundleError):
         PredictorFactory.create(bundle / "nowhere")
+
+
+def test_factory_of_token_vectors_is_refused(tmp_path: Path) -> None:
+    path = write_probe_bundle(tmp_path / "tokens", default_output="sequence_output")
+    with pytest.raises(InputError, match=r"rows of different length; use bertfast\.jobs"):
+        PredictorFactory.create(path)
