@@ -103,7 +103,7 @@ class Tokenizer:
         from bertfast.bundle import Bundle
 
         bundle = Bundle.load(path)
-        return cls(bundle.vocab_path, do_lower_case=bundle.manifest.do_lower_case)
+        return cls(bundle.vocab_path, **bundle.manifest.tokenizer_switches())
 
     @classmethod
     def from_pretrained(

@@ -51,7 +51,7 @@ class LoadedModel:
             BundleError: the model cannot be loaded or lacks the output.
             DeviceError: the device cannot be used.
         """
-        tokenizer = Tokenizer(bundle.vocab_path, do_lower_case=bundle.manifest.do_lower_case)
+        tokenizer = Tokenizer(bundle.vocab_path, **bundle.manifest.tokenizer_switches())
         sep_id = tokenizer.convert_tokens_to_ids(["[SEP]"])[0]
         runner: WindowRunner
         if choice.engine == "native":
