@@ -129,9 +129,8 @@ class PieceTrieBuilder {
   void build() {
     sort_pieces(&pieces_);
     const auto first_continuation = std::find_if(
-        pieces_.begin(), pieces_.end(), [this](const SortedPiece& piece) {
-          return prefixes_.is_continuation(piece);
-        });
+        pieces_.begin(), pieces_.end(),
+        [this](const SortedPiece& piece) { return prefixes_.is_continuation(piece); });
     const auto middle = static_cast<std::size_t>(first_continuation - pieces_.begin());
     reserve();
     grow_to(2);

@@ -20,8 +20,8 @@ namespace {
 // this much for each thread a second one does not pay for sure.
 constexpr std::size_t kMinBytesPerThread = 256 << 10;
 
-// What a thread encodes plainly before its cache pays: the plain road takes 10 ns a byte,
-// a cache 2 ms and more where the system has to find the memory first.
+// What a thread encodes plainly before its cache pays: the plain road takes 10 ns a
+// byte, a cache 2 ms and more where the system has to find the memory first.
 constexpr std::size_t kColdBytes = 128 << 10;
 // Of a text whose ids are limited no more is read, nearly always.
 constexpr std::size_t kBytesPerLimitedId = 8;

@@ -24,9 +24,9 @@ constexpr std::size_t kMaxWordLength = 200;
 // Longer than any window of text.
 constexpr std::size_t kNoTokenLength = 0xFFFF;
 
-// When a tokenizer fills the cache of its first thread: 13 MB of memory and the words of
-// the vocabulary. kAtOnce is for who will encode a lot; kWhenItPays, after some texts,
-// for who may want a single answer soon.
+// When a tokenizer fills the cache of its first thread: 13 MB of memory and the words
+// of the vocabulary. kAtOnce is for who will encode a lot; kWhenItPays, after some
+// texts, for who may want a single answer soon.
 enum class Warming { kAtOnce, kWhenItPays };
 
 // Immutable after construction; every method is const and thread-safe. Holds no thread
