@@ -15,7 +15,7 @@ def make_core(vocab: dict[str, int], options: TokenizerOptions, *, soon: bool = 
     """Return the native core, or its twin in Python if the native tables are of another Unicode.
 
     With `soon`, the native core leaves what pays for many texts only until they come: it is made
-    in a quarter of the time. The environment variable BERTFAST_IMPLEMENTATION, `native` or `reference`, asks for one.
+    sooner. The environment variable BERTFAST_IMPLEMENTATION, `native` or `reference`, asks for one.
 
     Raises:
         VocabError: the variable has another value.
