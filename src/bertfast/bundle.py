@@ -6,8 +6,6 @@ manifest carries the sha256 of every other file. Needs neither onnx nor onnxrunt
 
 import hashlib
 import os
-import secrets
-import shutil
 import stat
 import unicodedata
 import warnings
@@ -109,9 +107,11 @@ def staged_directory(output_dir: str | PathLike[str], *, overwrite: bool = False
     Raises:
         BundleError: `output_dir` exists, is not empty, and is not a bundle to overwrite.
     """
+    import shutil  # which loads every compression: only for those who write
+
     target = Path(os.path.realpath(output_dir))
     _check_target(target, overwrite)
-    staging = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    staging = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         staging.mkdir()
@@ -208,6 +208,8 @@ def _check_target(target: Path, overwrite: bool) -> None:
 
 def _publish(staging: Path, target: Path) -> None:
     """Rename `staging` to `target`; what was there is put back if that fails."""
+    import shutil
+
     try:
         if target.exists() and any(target.iterdir()):
             old = staging.with_name(f"{staging.name}.old")

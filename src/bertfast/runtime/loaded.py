@@ -13,7 +13,7 @@ from bertfast.runtime.progress import Progress
 from bertfast.runtime.session import available_threads
 from bertfast.runtime.stop import Stop
 from bertfast.runtime.windows import Window
-from bertfast.tokenizer import Tokenizer
+from bertfast.tokenizer import Tokenizer, open_tokenizer
 
 if TYPE_CHECKING:
     from bertfast.bundle import Bundle
@@ -51,7 +51,7 @@ class LoadedModel:
             BundleError: the model cannot be loaded or lacks the output.
             DeviceError: the device cannot be used.
         """
-        tokenizer = Tokenizer(bundle.vocab_path, **bundle.manifest.tokenizer_switches())
+        tokenizer = open_tokenizer(bundle.vocab_path, **bundle.manifest.tokenizer_switches())
         sep_id = tokenizer.convert_tokens_to_ids(["[SEP]"])[0]
         runner: WindowRunner
         if choice.engine == "native":

@@ -1,13 +1,11 @@
 """Predictor: texts in, float32 arrays out."""
 
 import ctypes
-import logging
 import os
 import threading
 import weakref
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +24,9 @@ from bertfast.runtime.stop import Stop
 from bertfast.runtime.windows import DEFAULT_WINDOW, Row, Text, Window, as_rows, split_windows
 
 if TYPE_CHECKING:
-    from bertfast.bundle import Bundle
+    from concurrent.futures import ThreadPoolExecutor
 
-_LOG = logging.getLogger("bertfast")
+    from bertfast.bundle import Bundle
 
 # Token vectors are large: a window of sequence_output stays below this many bytes.
 _MAX_SEQUENCE_WINDOW_BYTES = 1 << 28
@@ -248,7 +246,7 @@ class Predictor:
                 n_truncated += window.n_truncated
                 result[window.first_row : window.first_row + len(window.values)] = window.values
         if n_truncated:
-            _LOG.info("%d of %d texts were truncated", n_truncated, len(rows))
+            _log_truncated(n_truncated, len(rows))
         return result
 
     def predict_labels(
@@ -348,11 +346,13 @@ class Predictor:
         windows = normalize_windows(windows, self.bundle.manifest.normalization)
         current = next(windows, None)
         encoded = None if current is None else model.encode(current)
-        with ThreadPoolExecutor(1, thread_name_prefix="bertfast-tokenize") as tokenizing:
+        tokenizing: ThreadPoolExecutor | None = None
+        with ExitStack() as stack:
             while encoded is not None:
                 upcoming = next(windows, None)
                 future = None
                 if upcoming is not None:
+                    tokenizing = tokenizing or stack.enter_context(_tokenizing_thread())
                     future = tokenizing.submit(model.encode, upcoming, num_threads=1)
                 values = model.run(encoded, progress, stop)
                 yield WindowPrediction(
@@ -429,6 +429,19 @@ def _after_fork_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _tokenizing_thread() -> "ThreadPoolExecutor":
+    """Return the thread that is a window ahead; a single window needs neither it nor its import."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(1, thread_name_prefix="bertfast-tokenize")
+
+
+def _log_truncated(n_truncated: int, n_rows: int) -> None:
+    import logging  # whoever listens has loaded it
+
+    logging.getLogger("bertfast").info("%d of %d texts were truncated", n_truncated, n_rows)
 
 
 def _progress(show: bool) -> AbstractContextManager[Progress]:
