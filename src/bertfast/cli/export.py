@@ -270,9 +270,21 @@ def _measurements(parity: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"differs by {difference:.1e} at most (limit {limits[name]:.1e})"
     if "label_agreement" in parity:
         yield "labels agree", f"{parity['label_agreement']:.2%}"
+    if "cosine" in parity.get("native", {}):
+        yield from _native_cosines(parity["native"])
+        return
     for key, title in (("tensorflow", "TensorFlow"), ("native", "native engine")):
         for name, difference in parity.get(key, {}).get("max_abs_difference", {}).items():
             yield f"{name}, {title}", f"differs by {difference:.1e} at most"
+
+
+def _native_cosines(native: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say how the native engine's numbers compare with the float32 graph's."""
+    for name, cosine in native["cosine"].items():
+        worst = f", worst {cosine['worst']:.4f}" if "worst" in cosine else ""
+        yield f"{name}, native engine", f"cosine {cosine['mean']:.4f}{worst}"
+    if "label_agreement" in native:
+        yield "labels agree, native engine", f"{native['label_agreement']:.2%}"
 
 
 def _cosines(parity: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
