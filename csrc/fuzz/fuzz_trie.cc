@@ -47,7 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!symbols.empty()) pieces.insert({{(bytes[0] & 1) != 0, symbols}, id});
   }
   std::vector<Piece> list;
-  for (const auto& [key, id] : pieces) list.push_back({key.second.data(), key.second.size(), id, key.first});
+  for (const auto& [key, id] : pieces)
+    list.push_back({key.second.data(), key.second.size(), id, key.first});
   const PieceTrie trie(list, alphabet_size);
   Symbols word;
   while (!input.empty() && word.size() < kMaxWord)
