@@ -24,7 +24,7 @@ from bertfast.models import default_bundle_path, is_default_bundle
 
 MANIFEST_FILE = "bertfast.json"
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 17  # what is read is hashed from the processor's cache
 _MAX_MANIFEST_BYTES = 1 << 24  # ten thousand labels need 0.5 MB
 
 
@@ -184,9 +184,10 @@ def _check_regular(path: Path) -> int:
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
+    chunk = memoryview(bytearray(_CHUNK_BYTES))
+    with path.open("rb", buffering=0) as file:
+        while n_bytes := file.readinto(chunk):
+            digest.update(chunk[:n_bytes])
     return digest.hexdigest()
 
 
