@@ -55,9 +55,9 @@ class Team {
   std::size_t batch = 0;
 
  private:
-  // Steps are short: some 20 us are spun, then the thread sleeps, since the others may
-  // have lost their CPU.
-  static constexpr int kSpins = 500;
+  // Steps are short: 15 to 40 us are spun, as long as a pause takes on the CPU, then the
+  // thread sleeps, since the others may have lost theirs.
+  static constexpr int kSpins = 1000;
 
   static void pause() {
 #if defined(__x86_64__) || defined(_M_X64)

@@ -32,8 +32,8 @@ class DistinctRows:
 def find_distinct(ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> DistinctRows | None:
     """Return the distinct rows, or None if no two are the same.
 
-    Segments follow from the ids, so that rows with the same ids are the same to the model. It
-    takes 0.2 us a row: 0.3 % of the fastest model here, if no two rows are the same.
+    Segments follow from the ids, so that rows with the same ids are the same to the model. If no
+    two are, the look costs 0.3 us a row: 0.5 % of the embedded model, the fastest one here.
 
     Args:
         ids: int32 [tokens].

@@ -105,8 +105,8 @@ class Predictor:
             precision: "int8" makes int8 weights of a float32 model as it is loaded (native
                 only); None takes the weights as they are.
             workers: batches that run at a time, each on `threads // workers` threads. None is
-                best for many texts: as many as threads; the native engine puts all of them
-                on one batch where the texts are too few to keep them busy.
+                for many texts: as many as threads. Of few long ones the native engine then
+                puts all threads on each batch; for ONNX Runtime pass 1.
             max_memory: bytes, or a size like "500MB", that a prediction may take besides the
                 model, the tokenizer, the texts and the result: batches, windows of ids and
                 predictions under way. Token budget, window and workers become smaller to fit
