@@ -10,7 +10,7 @@ import pytest
 from bertfast.distributed import PredictorFactory
 from bertfast.errors import BundleError, InputError
 from bertfast.runtime import Predictor
-from tests.runtime.probe_model import LABELS
+from tests.runtime.probe_model import LABELS, write_probe_bundle
 
 TEXTS = ["a b", "", "c d e f g", "h"]
 
@@ -81,3 +81,9 @@ def test_factory_carries_overflow_stride_and_memory(bundle: Path) -> None:
         PredictorFactory.create(bundle, stride=2)
     with pytest.raises(InputError, match="max_memory of 10 bytes is too small"):
         PredictorFactory.create(bundle, max_memory=10)
+
+
+def test_factory_of_token_vectors_is_refused(tmp_path: Path) -> None:
+    path = write_probe_bundle(tmp_path / "tokens", default_output="sequence_output")
+    with pytest.raises(InputError, match=r"rows of different length; use bertfast\.jobs"):
+        PredictorFactory.create(path)
