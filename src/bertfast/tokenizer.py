@@ -506,8 +506,8 @@ def open_tokenizer(
     vocab: VocabSource,
     *,
     do_lower_case: bool,
-    strip_accents: bool | None,
-    tokenize_chinese_chars: bool,
+    strip_accents: bool | None = None,
+    tokenize_chinese_chars: bool = True,
 ) -> Tokenizer:
     """Return the tokenizer of a model, sooner: what only many texts need waits until they come."""
     options = TokenizerOptions.of(
