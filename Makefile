@@ -27,7 +27,7 @@ PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 CXX_SOURCES := $(wildcard csrc/include/bertfast/*.h csrc/include/bertfast/*/*.h csrc/*/*.h csrc/*/*.cc)
 FUZZ_SECONDS ?= 3600
 
-.PHONY: help demo test lint bench bench-tokenize bench-predict instructions crash-test soak soak-predict parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check bench-gpu demo-similar langid fuzz fuzz-long complexity soak-fork coverage test-oldest audit docs clean
+.PHONY: help demo test lint bench bench-tokenize bench-predict instructions crash-test soak soak-predict parity parity-graph bench-graph check-savedmodel parity-matrix test-distributed test-matrix native-test sanitize wheel-check bench-gpu demo-similar langid fuzz fuzz-long fuzz-ci complexity soak-fork coverage test-oldest audit docs clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -111,8 +111,14 @@ native-test: ## Build and run the C++ core's own tests
 fuzz: $(VENV)/.fuzz ## Fuzz the core and the parsers for 60 s each (needs clang)
 	@PYTHON=$(BIN)/python tools/fuzz.sh 60
 
-fuzz-long: $(VENV)/.fuzz ## The same for FUZZ_SECONDS each, an hour unless it is set
+fuzz-long: $(VENV)/.fuzz ## The same for FUZZ_SECONDS each, an hour by default, then the core for volume
 	@PYTHON=$(BIN)/python tools/fuzz.sh $(FUZZ_SECONDS)
+	@PYTHON=$(BIN)/python FUZZ_SANITIZE=none tools/fuzz.sh $(FUZZ_SECONDS)
+
+# Where atheris cannot be installed, the parsers are left out, and a line says so.
+fuzz-ci: $(VENV)/.test ## Fuzz what can be fuzzed here for 60 s each, two at a time
+	@$(MAKE) --no-print-directory $(VENV)/.fuzz || true
+	@PYTHON=$(BIN)/python tools/fuzz_ci.sh
 
 complexity: $(VENV)/.demo ## Is the tokenizer linear on twelve hostile families, 1 KiB to 16 MiB
 	@$(BIN)/python benchmarks/complexity.py

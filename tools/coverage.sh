@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Coverage of the C++ core (gcov, by its own tests, the tokenizer suite and the parity checks) and
-# of the Python (coverage.py, by the whole suite). Slow: the core is built without optimization.
+# Coverage of the C++ (gcov, by its own tests, the suites of the tokenizer and the engine and the
+# parity checks) and of the Python (coverage.py, by the whole suite). Slow: the C++ is built without
+# optimization.
 #
 # Usage: tools/coverage.sh [core|python]     both by default
 # Variables: PYTHON (default .venv/bin/python; needs gcovr and coverage), MIN_PERCENT (95), KERNELS
@@ -10,7 +11,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 work=$root/build/coverage
-python=${PYTHON:-$root/.venv/bin/python}
+python=${PYTHON:-.venv/bin/python}
+# A path is taken from the repository's root, whatever folder the rest works in.
+case $python in */*) python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python") ;; esac
 least=${MIN_PERCENT:-95}
 what=${1:-both}
 mkdir -p "$work"
@@ -28,7 +31,7 @@ core() {
   BERTFAST_COVERAGE=1 "$python" setup.py -q build_ext --inplace
   for kernel in ${KERNELS:-portable avx2 avx512}; do
     BERTFAST_KERNEL=$kernel PYTHONPATH=$work/source/src "$python" -m pytest -q -n 1 \
-      -p no:cacheprovider tests/tokenizer tests/parity >"$work/core-suite-$kernel.txt"
+      -p no:cacheprovider tests/tokenizer tests/parity tests/engine >"$work/core-suite-$kernel.txt"
   done
   cd "$root"
   # Branches to what an exception unwinds are everywhere a vector grows; they are the subject of
@@ -36,9 +39,9 @@ core() {
   local options=(--exclude-throw-branches --exclude-unreachable-branches
     --merge-lines --gcov-ignore-parse-errors negative_hits.warn_once_per_file)
   (cd "$root/csrc" && "$python" -m gcovr "${options[@]}" --root "$root" --object-directory . \
-    --filter "$root/csrc/(src|include)/" "$work/core" --json "$work/core-tests.json")
+    --filter "$root/csrc/(src|include|engine)/" "$work/core" --json "$work/core-tests.json")
   (cd "$work/source" && "$python" -m gcovr "${options[@]}" --root . --object-directory . \
-    --filter "$work/source/csrc/(src|include)/" build --json "$work/suite.json")
+    --filter "$work/source/csrc/(src|include|engine)/" build --json "$work/suite.json")
   "$python" -m gcovr --root "$root" --add-tracefile "$work/core-tests.json" \
     --add-tracefile "$work/suite.json" --txt-metric branch --txt "$work/core.txt" \
     --fail-under-branch "$least" --print-summary

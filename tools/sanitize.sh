@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
-# Runs the C++ tests under ThreadSanitizer, then they, the tokenizer suite and the quick parity
-# checks with the core under AddressSanitizer and UndefinedBehaviorSanitizer (GCC).
+# Runs the C++ tests under ThreadSanitizer, eight threads with a million calls each among them; then
+# they, the suites of the tokenizer and of the engine and the quick parity checks with the native
+# parts under AddressSanitizer and UndefinedBehaviorSanitizer (GCC).
 #
 # Usage: tools/sanitize.sh [pytest arguments]
-# Variables: PYTHON (default .venv/bin/python or python3), SANITIZE (address,undefined).
+# Variables: PYTHON (default .venv/bin/python or python3), SANITIZE (address,undefined), STRESS_CALLS
+# (of each thread, 1000000).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 work=$root/build/sanitize
 sanitize=${SANITIZE:-address,undefined}
-python=${PYTHON:-$([ -x .venv/bin/python ] && echo "$root/.venv/bin/python" || echo python3)}
+python=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
+case $python in */*) python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python") ;; esac
 
-for sanitizers in thread "$sanitize"; do
-  make --no-print-directory -C csrc test SANITIZE="$sanitizers" PYTHON="$python"
-done
+make --no-print-directory -C csrc test SANITIZE=thread STRESS_CALLS="${STRESS_CALLS:-1000000}" \
+  PYTHON="$python"
+make --no-print-directory -C csrc test SANITIZE="$sanitize" PYTHON="$python"
 
 rm -rf "$work"
 "$python" -m venv "$work/venv"
@@ -31,6 +34,6 @@ export PYTHONMALLOC=malloc BERTFAST_SHARED_DATA=${BERTFAST_SHARED_DATA:-$root/..
 cd "$work/source"
 # GCC's AddressSanitizer does not hold its allocator's locks over a fork: a child that is forked
 # while another thread allocates may hang in it.
-"$work/venv/bin/python" -m pytest -q -n auto tests/tokenizer tests/parity \
+"$work/venv/bin/python" -m pytest -q -n auto tests/tokenizer tests/parity tests/engine \
   --deselect tests/tokenizer/test_sharing.py::test_child_forked_while_others_encode_works \
   --deselect tests/tokenizer/test_concurrency.py::test_processes_started_beside_busy_threads_end "$@"

@@ -4,11 +4,18 @@
 #include <cstring>
 #include <utility>
 
-// A shuffle of two registers by constants, as each compiler spells it.
+// A shuffle of two registers by constants, and registers of 512 bits, as each compiler
+// spells them.
 #ifdef __clang__
 #define BERTFAST_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#define BERTFAST_AVX512                                                 \
+  __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"), \
+                 min_vector_width(512)))
 #else
 #define BERTFAST_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Ints{__VA_ARGS__})
+#define BERTFAST_AVX512 \
+  __attribute__((       \
+      target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
 // Registers are passed between functions of the same target alone.
 #pragma GCC diagnostic ignored "-Wpsabi"
 #endif
@@ -35,9 +42,7 @@ namespace avx2 {
 
 namespace avx512 {
 #define BERTFAST_LANES 16
-#define BERTFAST_TARGET \
-  __attribute__((       \
-      target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#define BERTFAST_TARGET BERTFAST_AVX512
 #include "vector_kernels.h"
 #undef BERTFAST_TARGET
 #undef BERTFAST_LANES

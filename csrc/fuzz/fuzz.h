@@ -58,31 +58,34 @@ class Input {
 template <class T>
 class Guarded {
  public:
-  Guarded(std::size_t n, T fill) : n_(n), memory_(n + 2 * kCanaries) {
-    std::memset(static_cast<void*>(memory_.data()), kCanary,
-                memory_.size() * sizeof(T));
-    for (std::size_t i = 0; i < n; ++i) data()[i] = fill;
+  Guarded(std::size_t n, T fill) : n_(n), memory_(new T[n + 2 * kCanaries]) {
+    std::memset(static_cast<void*>(memory_.get()), kCanary, kEdgeBytes);
+    std::fill_n(data(), n, fill);
+    std::memset(static_cast<void*>(data() + n), kCanary, kEdgeBytes);
   }
   ~Guarded() {
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(memory_.data());
-    const std::size_t edge = kCanaries * sizeof(T);
-    for (std::size_t i = 0; i < edge; ++i) {
-      REQUIRE(bytes[i] == kCanary);
-      REQUIRE(bytes[memory_.size() * sizeof(T) - 1 - i] == kCanary);
-    }
+    REQUIRE(std::memcmp(memory_.get(), edge(), kEdgeBytes) == 0);
+    REQUIRE(std::memcmp(data() + n_, edge(), kEdgeBytes) == 0);
   }
   Guarded(const Guarded&) = delete;
   Guarded& operator=(const Guarded&) = delete;
 
-  T* data() { return memory_.data() + kCanaries; }
+  T* data() { return memory_.get() + kCanaries; }
   T& operator[](std::size_t i) { return data()[i]; }
   std::size_t size() const { return n_; }
 
  private:
   static constexpr std::size_t kCanaries = 16;
+  static constexpr std::size_t kEdgeBytes = kCanaries * sizeof(T);
   static constexpr std::uint8_t kCanary = 0xA5;
+
+  static const std::uint8_t* edge() {
+    static const std::vector<std::uint8_t> bytes(kEdgeBytes, kCanary);
+    return bytes.data();
+  }
+
   std::size_t n_;
-  std::vector<T> memory_;
+  std::unique_ptr<T[]> memory_;
 };
 
 // A text in memory of exactly its size, so that ASan sees any reading beyond it.

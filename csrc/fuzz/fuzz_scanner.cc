@@ -10,9 +10,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t n = std::min<std::size_t>(size, 65535);
   const std::size_t blocks = (n + kScanBlock - 1) / kScanBlock * kScanBlock;
   const std::unique_ptr<std::uint8_t[]> bytes(new std::uint8_t[blocks]);
-  for (std::size_t i = 0; i < blocks; ++i) bytes[i] = i < n ? data[i] : ' ';
+  std::copy_n(data, n, bytes.get());
+  std::fill(bytes.get() + n, bytes.get() + blocks, ' ');
 
   std::vector<std::uint16_t> expected;
+  expected.reserve(n + 1);
   bool before = true;
   for (std::size_t i = 0; i <= n; ++i) {
     const bool space = i == n || bertfast::is_ascii_space(bytes[i]);
@@ -25,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Guarded<std::uint16_t> edges(n + 1 + kScanBlock, 0);
     const std::size_t count = kernels[k].find_edges(bytes.get(), n, edges.data());
     REQUIRE(count == expected.size());
-    for (std::size_t i = 0; i < count; ++i) REQUIRE(edges[i] == expected[i]);
+    REQUIRE(std::equal(expected.begin(), expected.end(), edges.data()));
   }
   return 0;
 }

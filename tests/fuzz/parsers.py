@@ -19,6 +19,7 @@ from bertfast import Tokenizer
 from bertfast.checkpoint.entries import parse_index
 from bertfast.checkpoint.snappy import decompress
 from bertfast.checkpoint.tensor_bundle import read_tensor_bundle
+from bertfast.engine import Network
 from bertfast.errors import BertfastError, UnknownTokenError
 from bertfast.jobs.journal import FORMAT_VERSION, Journal, differences
 from bertfast.manifest import Manifest
@@ -32,6 +33,7 @@ from tests.checkpoint.tensor_bundle_writer import (
     varint,
     write_tensor_bundle,
 )
+from tests.fuzz import small_network
 
 Target = Callable[[bytes], None]
 
@@ -124,6 +126,40 @@ def fuzz_model(data: bytes) -> None:
     assert all(isinstance(name, str) for name in external_files(memoryview(data)))
 
 
+def fuzz_network(data: bytes) -> None:
+    """The native engine's reader of a `model.onnx`, and the network that it makes of it."""
+    path = _folder() / "network.onnx"
+    path.unlink(missing_ok=True)  # the last one may still be mapped
+    path.write_bytes(data)
+    for quantize in (False, True):
+        network = Network(path, small_network.CONFIG, quantize=quantize)
+        for output in small_network.OUTPUTS:
+            if not network.width(output):
+                continue
+            rows = network.run(*small_network.ROWS, output=output, token_budget=4, threads=1)
+            assert rows.shape == (small_network.n_rows(output), network.width(output))
+
+
+def fuzz_rows(data: bytes) -> None:
+    """Ids, segments and offsets of any kind for the native engine."""
+    head, n_offsets = data[:1].ljust(1, b"\0")[0], data[1:2].ljust(1, b"\0")[0] % 8
+    numbers = np.frombuffer(data[2:], np.int8).astype(np.int64)
+    numbers[numbers == 127] = 2**63 - 1
+    numbers[numbers == -128] = -(2**63)
+    offsets, ids = numbers[:n_offsets], numbers[n_offsets:].astype(np.int32)
+    segments = ids[::-1].copy() % 3 if head & 8 else np.zeros(len(ids) + (head >> 7), np.int32)
+    output = small_network.OUTPUTS[head % len(small_network.OUTPUTS)]
+    rows = _network().run(ids, segments, offsets, output=output, token_budget=4, threads=1)
+    assert np.isfinite(rows).all()
+
+
+@cache
+def _network() -> Network:
+    path = _folder() / "rows.onnx"
+    path.write_bytes(small_network.model_bytes())
+    return Network(path, small_network.CONFIG)
+
+
 @cache
 def _tokenizer() -> Tokenizer:
     return Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "##b", "##", "[MASK]", "\u00e9"])
@@ -148,6 +184,8 @@ TARGETS: dict[str, Target] = {
     "journal": fuzz_journal,
     "vocabulary_file": fuzz_vocabulary,
     "model": fuzz_model,
+    "network": fuzz_network,
+    "rows": fuzz_rows,
     "ids": fuzz_decode,
 }
 
@@ -174,6 +212,8 @@ def seeds(name: str) -> list[bytes]:
         "journal": lambda: [_journal()],
         "vocabulary_file": lambda: [b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n##a\n\xc3\xa9\n"],
         "model": lambda: [_model()],
+        "network": lambda: [small_network.model_bytes()],
+        "rows": lambda: [bytes([n, 3, 0, 2, 3, 1, 0, 2]) for n in range(5)],
         "ids": lambda: [np.arange(8, dtype=np.int32).tobytes()],
     }
     return made[name]()
