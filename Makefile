@@ -99,7 +99,7 @@ test-distributed: $(DISTRIBUTED)/.test ## Predict on a local Spark and a local R
 crash-test: $(VENV)/.test ## Kill batch jobs at every operation and at 600 random times (slow)
 	@PYTHON=$(BIN)/python tools/crash_test.sh
 
-test-matrix: ## Tokenizer suite and quick parity checks on each CPython 3.10-3.13 found
+test-matrix: ## Tokenizer, engine, runtime and quick parity checks on each CPython 3.10-3.13 found
 	@tools/interpreter_matrix.sh
 
 parity-matrix: ## Every parity check in full on each CPython 3.10-3.13 found (very slow)

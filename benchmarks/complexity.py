@@ -8,6 +8,10 @@ at most 2.3, and the slowest nanoseconds a byte, at most 10 times the English me
 fastest of five (three above 1 MiB), CPU time of one thread. Words that never repeat get a cache
 that has not seen them. Before anything is timed, short forms are compared with the reference. The
 exit code is 1 over a limit.
+
+The English median is that of first passes: tokenizers that have seen no text before encode the
+first 64 KiB, 128 KiB ... of prose, FILE or generated, up to its end. Text that a cache knows by
+heart, which is shown beside it, is no measure: nobody encodes one paragraph for ever.
 """
 
 import argparse
@@ -24,21 +28,18 @@ from pathlib import Path
 import bertfast
 from bertfast import Tokenizer, reference
 from bertfast._native import KERNEL
+from bertfast.benchmark import generated
 
 SIZES = [1 << power for power in range(10, 25)]
 FIRST_LARGE = 1 << 16
 OTHER_BYTES = 1 << 23  # words for every slot of the cache, more than once
+ENGLISH_BYTES = 1 << 21
 MAX_RATIO = 2.3
 MAX_TIMES_ENGLISH = 10.0
 
 # Without --vocab: the longest piece has 18 letters, as in bert-base-uncased.
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "hello", "world", "e", "##e", "σ", "##σ", "##ς"]
 TOKENS += ["a", "##a", "##" + "a" * 17 + "b", "大", "!", "ᄒ", "##ᄒ", "##ᅡ", "##ᆫ", "x", "the"]
-ENGLISH = (
-    "It was the best of times, it was the worst of times, it was the age of wisdom, it was the "
-    "age of foolishness, it was the epoch of belief, it was the epoch of incredulity, it was the "
-    "season of Light, it was the season of Darkness, it was the spring of hope. "
-)
 
 
 def _words(n_bytes: int, seed: int = 12345) -> str:
@@ -98,10 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"Unicode {unicodedata.unidata_version}, {platform.machine()}; CPU time, one thread"
     )
     sizes = [size for size in SIZES if size <= options.most_bytes]
-    english = options.english.read_bytes() if options.english else ENGLISH.encode()
-    times = measure(tokenizer, english, sizes)
-    median = statistics.median(times[n] for n in sizes if n >= FIRST_LARGE)
-    print(f"English: {median:.2f} ns a byte (median), {times[sizes[0]]:.2f} at 1 KiB")
+    median = _english_median(options.vocab or TOKENS, options.english)
     heads = f"{'1 KiB':>8} {'64 KiB':>8} {'largest':>8} {'worst 2n/n':>11} {'x English':>10}"
     print(f"{'family':<34} {heads}")
     rows = [_row(tokenizer, family, sizes, median) for family in FAMILIES]
@@ -114,7 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--vocab", type=Path, help="vocabulary file (default: a small one)")
-    parser.add_argument("--english", type=Path, help="English text (default: some words, repeated)")
+    parser.add_argument(
+        "--english", type=Path, metavar="FILE", help="English text, 64 KiB at least (generated)"
+    )
     parser.add_argument(
         "--most-bytes", type=int, default=SIZES[-1], help="the largest size, over 2^17 (2^24)"
     )
@@ -140,6 +140,32 @@ def check_ids(tokenizer: Tokenizer) -> None:
         pieces = [piece for word in basic.tokenize(text) for piece in wordpiece.tokenize(word)]
         if tokenizer.encode(text, add_special_tokens=False) != [vocab[piece] for piece in pieces]:
             sys.exit(f"wrong ids: {family}")
+
+
+def _english_median(vocab: Path | list[str], path: Path | None) -> float:
+    """Return nanoseconds a byte of first passes over English; print them, and of a second one."""
+    text = path.read_bytes() if path else "\n".join(generated.english(ENGLISH_BYTES)).encode()
+    sizes = [size for size in SIZES if FIRST_LARGE <= size <= len(text)]
+    if not sizes:
+        sys.exit(f"{path} has {len(text)} bytes; English takes {FIRST_LARGE} at least")
+    times = [first_pass(vocab, text[:size]) for size in sizes]
+    median = statistics.median(times)
+    known = measure(Tokenizer(vocab), text[: sizes[0]], sizes[:1])[sizes[0]]
+    print(
+        f"English, first passes over {sizes[0] >> 10} to {sizes[-1] >> 10} KiB: "
+        f"{min(times):.2f} to {max(times):.2f} ns a byte, median {median:.2f}; "
+        f"known by heart: {known:.2f}"
+    )
+    return median
+
+
+def first_pass(vocab: Path | list[str], text: bytes) -> float:
+    """Return the nanoseconds a byte of tokenizers that have seen no text: the fastest of five."""
+    return min(_ns_per_byte_once(Tokenizer(vocab), text) for _ in range(5))
+
+
+def _ns_per_byte_once(tokenizer: Tokenizer, text: bytes) -> float:
+    return 1e9 * _seconds(tokenizer, text, 1, b"") / len(text)
 
 
 def measure(

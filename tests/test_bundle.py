@@ -128,9 +128,10 @@ def having(key: str, value: object) -> Callable[[dict[str, Any]], object]:
 
 WRONG_VALUES: tuple[object, ...] = (1.5, [[]], {"a": []})
 KEYS = [field.name for field in dataclasses.fields(Manifest)]
+LATER_KEYS = {"normalization", "strip_accents", "tokenize_chinese_chars"}  # may be absent
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key != "normalization"])  # of later date
+@pytest.mark.parametrize("key", [key for key in KEYS if key not in LATER_KEYS])
 def test_bundle_manifest_without_a_key_is_refused(folder: Path, key: str) -> None:
     edit(folder, without(key))
     with pytest.raises(BundleError, match=rf"bertfast\.json lacks '{key}'$"):
@@ -167,6 +168,7 @@ def test_bundle_manifest_value_of_wrong_type_is_refused(
         (having("default_output", "pooled_output"), "'pooled_output', which is no output"),
         (having("labels", [1]), "a list of strings as 'labels'"),
         (having("normalization", "nfc"), "one of NFC, NFD, NFKC, NFKD as 'normalization'"),
+        (having("strip_accents", 0), "true or false as 'strip_accents', got int"),
         (having("config", {"vocab_size": -1}), "bad config: vocab_size must be"),
         (having("sha256", {"model.onnx": "0" * 64}), "has no sha256 of vocab.txt|as the size"),
         (having("sha256", {"model.onnx": "xyz", "vocab.txt": "0" * 64}), "'xyz' as the sha256"),

@@ -13,7 +13,8 @@ EXAMPLE = re.compile(r">>> |^\s*Examples?:|```", re.MULTILINE)
 PUBLIC = sorted(
     name
     for name in dir(bertfast)
-    if (name[0].isupper() or name in bertfast._LAZY) and name not in {"TYPE_CHECKING", "Any"}
+    if (name[0].isupper() or name in bertfast._LAZY)
+    and name not in {"TYPE_CHECKING", "Any", "__version__"}
 )
 
 

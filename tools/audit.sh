@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Looks up known vulnerabilities of bertfast's dependencies: the base install and the extras export
-# and jobs, as pip resolves them today in a fresh environment.
+# and jobs, as pip resolves them today in a fresh environment. It fails, too, if one cannot be looked
+# up: needs pypi.org's record of each release (pypi.org/pypi/NAME/VERSION/json), which not every
+# mirror has.
 #
 # Usage: tools/audit.sh PYTHON      an interpreter with pip-audit
 set -euo pipefail
@@ -19,5 +21,6 @@ print("\n".join(name for found in lists for name in re.findall(r'"([^"]+)"', fou
 PYTHON
 "$work/venv/bin/python" -m pip install --quiet --upgrade pip
 "$work/venv/bin/python" -m pip install --quiet --requirement "$work/requirements.txt"
-"$work/venv/bin/python" -m pip freeze --all >"$work/installed.txt"
-"$python" -m pip_audit --requirement "$work/installed.txt" --no-deps --disable-pip
+"$work/venv/bin/python" -m pip freeze >"$work/installed.txt"
+# pip and setuptools come with the environment and are left out: bertfast needs neither to run.
+"$python" -m pip_audit --strict --requirement "$work/installed.txt" --no-deps --disable-pip

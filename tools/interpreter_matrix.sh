@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the tokenizer suite and the parity checks on every CPython 3.10-3.13 found (pyenv or
-# PATH), each with another Unicode version, in a fresh environment and from the sdist.
+# Runs the suites of the tokenizer, the engine and the runtime and the parity checks on every CPython
+# 3.10-3.13 found (pyenv or PATH), each with another Unicode version, in a fresh environment and
+# from the sdist.
 #
 # Usage: tools/interpreter_matrix.sh [--exhaustive] [VERSION...]
 # Counts of the parity checks go to build/parity-VERSION.json. Missing interpreters are skipped.
@@ -44,7 +45,7 @@ check() { # VERSION PYTHON OPTIONS...: install from the sdist and test there
   mkdir "$home/source"
   tar -xzf "$work"/dist/bertfast-*.tar.gz -C "$home/source" --strip-components 1
   cd "$home/source"
-  "$home/venv/bin/python" -m pytest -q -n auto tests/tokenizer tests/parity \
+  "$home/venv/bin/python" -m pytest -q -n auto tests/tokenizer tests/engine tests/runtime tests/parity \
     --parity-json "$root/build/parity-$version.json" "$@"
 }
 

@@ -19,7 +19,7 @@ echo "oldest: $(tr '\n' ' ' <"$work/constraints.txt")"
 "$bin/python" -m pip install --quiet --constraint "$work/constraints.txt" \
   "$(echo "$work"/bertfast-*.whl)[export,jobs,test]"
 mkdir "$work/source"
-git ls-files -z tests csrc pyproject.toml tools examples benchmarks | xargs -0 cp --parents -t "$work/source"
+git ls-files -z | xargs -0 cp --parents -t "$work/source"
 cd "$work/source"
 OPENBLAS_NUM_THREADS=1 BERTFAST_SHARED_DATA=${BERTFAST_SHARED_DATA:-$root/../shared/data} \
   "$bin/python" -m pytest -q -n auto tests "$@"

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "team.h"
+
 namespace bertfast::engine {
 namespace {
 
@@ -41,18 +43,21 @@ std::invalid_argument bad_token(const char* what, std::int32_t given,
 
 }  // namespace
 
-// Where the texts of one call lie, and the buffers of the thread that runs it.
+// Where the texts of one call lie, the buffers of the team that runs it, and which rows
+// are this member's: first to last of n_rows. Until the last layer may go on with first
+// tokens, which the first member does alone, a member writes no row of another.
 struct Model::Batch {
   const std::int64_t* offsets;  // of its first text
   std::size_t n_texts;
   std::size_t n_tokens;
-  std::size_t n_rows;  // of x: tokens, or texts once only first tokens go on
-  float* x;            // [n_tokens, hidden]
-  float* context;      // [n_tokens, hidden]
-  float* attended;     // [n_tokens, hidden]
-  float* wide;         // [n_tokens, 3 * hidden or intermediate]
-  float* scratch;      // of attention
+  std::size_t first, last;
+  float* x;         // [n_tokens, hidden]
+  float* context;   // [n_tokens, hidden]
+  float* attended;  // [n_tokens, hidden]
+  float* wide;      // [n_tokens, 3 * hidden or intermediate]
+  float* scratch;   // of attention, this member's
   Workspace* products;
+  const Member& member;
 
   std::size_t start(std::size_t text) const {
     return static_cast<std::size_t>(offsets[text] - offsets[0]);
@@ -60,6 +65,7 @@ struct Model::Batch {
   std::size_t length(std::size_t text) const {
     return static_cast<std::size_t>(offsets[text + 1] - offsets[text]);
   }
+  std::size_t own_rows() const { return last - first; }
 };
 
 Model::Model(const ModelShape& shape, const EmbeddingWeights& embeddings, Kernel kernel)
@@ -189,135 +195,213 @@ void Model::check(const Texts& texts, std::size_t n_texts, Output output) const 
 
 void Model::run(const Texts& texts, std::size_t begin, std::size_t end, Output output,
                 float* out, ForwardMemory* memory) const {
+  Team alone;
+  run(texts, begin, end, output, out, memory, {&alone, 0});
+}
+
+void Model::run(const Texts& texts, std::size_t begin, std::size_t end, Output output,
+                float* out, ForwardMemory* memory, const Member& member) const {
   const std::size_t h = shape_.hidden;
-  Batch batch;
-  batch.offsets = texts.offsets + begin;
-  batch.n_texts = end - begin;
-  batch.n_tokens = batch.n_rows = batch.start(batch.n_texts);
-  std::size_t longest = 0;
-  for (std::size_t text = 0; text < batch.n_texts; ++text)
-    longest = std::max(longest, batch.length(text));
-  const std::size_t narrow = whole_lines(batch.n_tokens * h);
-  const std::size_t wide =
-      whole_lines(batch.n_tokens * std::max(3 * h, shape_.intermediate));
-  const std::size_t scratch = ops_.attention_scratch(longest, h / shape_.n_heads);
-  batch.x = static_cast<float*>(
-      memory->floats.reserve(sizeof(float) * (3 * narrow + wide + scratch)));
-  batch.context = batch.x + narrow;
-  batch.attended = batch.context + narrow;
-  batch.wide = batch.attended + narrow;
-  batch.scratch = batch.wide + wide;
-  batch.products = &memory->products;
+  Batch batch{texts.offsets + begin,
+              end - begin,
+              0,
+              0,
+              0,
+              nullptr,
+              nullptr,
+              nullptr,
+              nullptr,
+              nullptr,
+              nullptr,
+              member};
+  batch.n_tokens = batch.start(batch.n_texts);
+  batch.first = member.begin(batch.n_tokens);
+  batch.last = member.end(batch.n_tokens);
+  reserve(memory, &batch);
 
   embed(texts, &batch);
+  member.team->meet();
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     const bool is_last = layer + 1 == layers_.size();
     run_layer(layers_[layer], is_last && needs_first_tokens_only(output), &batch);
   }
   if (output == Output::kSequence) {
-    std::copy_n(batch.x, batch.n_tokens * h, out);
-  } else if (output == Output::kMean) {
-    mean(batch, out);
-  } else {
-    pooled_outputs(output, &batch, out);
+    const std::size_t at = batch.first * h;
+    std::copy_n(batch.x + at, batch.own_rows() * h, out + at);
+  } else if (member.is_first()) {
+    if (output == Output::kMean) {
+      mean(batch, out);
+    } else {
+      pooled_outputs(output, &batch, out);
+    }
   }
+  member.team->meet();
+}
+
+// The buffers that all share are the first member's; it may have to move them.
+void Model::reserve(ForwardMemory* memory, Batch* batch) const {
+  const std::size_t h = shape_.hidden;
+  Team& team = *batch->member.team;
+  std::size_t longest = 0;
+  for (std::size_t text = 0; text < batch->n_texts; ++text)
+    longest = std::max(longest, batch->length(text));
+  const std::size_t narrow = whole_lines(batch->n_tokens * h);
+  const std::size_t wide =
+      whole_lines(batch->n_tokens * std::max(3 * h, shape_.intermediate));
+  const std::size_t scratch = ops_.attention_scratch(longest, h / shape_.n_heads);
+  batch->scratch =
+      static_cast<float*>(memory->attention.reserve(sizeof(float) * scratch));
+  batch->products = &memory->products;
+  if (batch->member.is_first()) {
+    team.buffers = static_cast<float*>(
+        memory->floats.reserve(sizeof(float) * (3 * narrow + wide)));
+  }
+  team.meet();
+  batch->x = team.buffers;
+  batch->context = batch->x + narrow;
+  batch->attended = batch->context + narrow;
+  batch->wide = batch->attended + narrow;
 }
 
 void Model::embed(const Texts& texts, Batch* batch) const {
   const std::size_t h = shape_.hidden;
   const bool is_int8 = !word_scales_.empty();
   const LayerNorm norm = view(embedding_norm_);
-  float* x = batch->x;
+  std::size_t token = batch->first;
   for (std::size_t text = 0; text < batch->n_texts; ++text) {
-    for (std::size_t i = 0; i < batch->length(text); ++i, x += h) {
-      const auto token = static_cast<std::size_t>(batch->offsets[text]) + i;
-      const auto id = static_cast<std::size_t>(texts.ids[token]);
-      const auto segment = static_cast<std::size_t>(texts.segments[token]);
+    const std::size_t start = batch->start(text);
+    const std::size_t end = std::min(start + batch->length(text), batch->last);
+    for (; token < end; ++token) {
+      const auto at = static_cast<std::size_t>(batch->offsets[0]) + token;
+      const auto id = static_cast<std::size_t>(texts.ids[at]);
+      const auto segment = static_cast<std::size_t>(texts.segments[at]);
       EmbeddingRow row;
       row.word = table_row(tables_.words, id, is_int8 ? h : h * sizeof(float));
       row.word_is_int8 = is_int8;
       row.word_scale = is_int8 ? word_scales_[id] : 1.0f;
-      row.position = table_row(tables_.positions, i, h * sizeof(float));
+      row.position = table_row(tables_.positions, token - start, h * sizeof(float));
       row.segment = table_row(tables_.segments, segment, h * sizeof(float));
-      ops_.embed(norm, row, x);
+      ops_.embed(norm, row, batch->x + token * h);
     }
   }
 }
 
+// Members wait for each other where rows of others are read, which attention does, and
+// where `wide` changes the width of its rows.
 void Model::run_layer(const Layer& layer, bool first_only, Batch* batch) const {
   const std::size_t h = shape_.hidden;
+  Team& team = *batch->member.team;
   project(layer, first_only, batch);
-  attend(first_only, batch);
-  layer.attention_output.apply(batch->context, batch->n_rows, h, Activation::kIdentity,
-                               batch->attended, h, *batch->products);
+  team.meet();
+  if (first_only) {
+    if (!batch->member.is_first()) return;
+    keep_first_tokens(layer, batch);
+    attend_first(batch);
+  } else {
+    attend(batch);
+    team.meet();
+  }
+  const std::size_t at = batch->first * h;
+  layer.attention_output.apply(batch->context + at, batch->own_rows(), h,
+                               Activation::kIdentity, batch->attended + at, h,
+                               *batch->products);
   const LayerNorm norm = view(layer.attention_norm);
-  for (std::size_t row = 0; row < batch->n_rows; ++row) {
+  for (std::size_t row = batch->first; row < batch->last; ++row) {
     float* attended = batch->attended + row * h;
     ops_.add_norm(norm, attended, batch->x + row * h, attended);
   }
   feed_forward(layer, batch);
+  if (!first_only) team.meet();
 }
 
-// `n_rows` rows of x times a factor a channel, in the buffer of the context, which is
-// free before attention and behind its output; x itself if there are no factors.
+// The own rows of `x` [rows, hidden] times a factor a channel, in the buffer of the
+// context, which is free before attention and behind its output; or as they are if
+// there are no factors.
 const float* Model::smoothed(const float* x, const std::vector<float>& factors,
                              Batch* batch) const {
-  if (factors.empty()) return x;
   const std::size_t h = shape_.hidden;
-  for (std::size_t row = 0; row < batch->n_rows; ++row) {
+  if (factors.empty()) return x + batch->first * h;
+  for (std::size_t row = batch->first; row < batch->last; ++row) {
     for (std::size_t i = 0; i < h; ++i)
       batch->context[row * h + i] = x[row * h + i] * factors[i];
   }
-  return batch->context;
+  return batch->context + batch->first * h;
 }
 
-// x to query, key and value: wide [n_tokens, 3 * hidden]. With `first_only`, x becomes
-// the first tokens' rows, and wide is key and value [n_tokens, 2 * hidden], then the
-// query [n_texts, hidden].
+// x to query, key and value: wide [n_tokens, 3 * hidden]; with `first_only` to key and
+// value: wide [n_tokens, 2 * hidden].
 void Model::project(const Layer& layer, bool first_only, Batch* batch) const {
   const std::size_t h = shape_.hidden;
-  const std::size_t n = batch->n_tokens;
+  const std::size_t n = batch->own_rows();
   Workspace& products = *batch->products;
   constexpr auto kNone = Activation::kIdentity;
   const float* in = smoothed(batch->x, layer.qkv_smoothing, batch);
+  const std::size_t width = first_only ? 2 * h : 3 * h;
+  float* out = batch->wide + batch->first * width;
   if (layer.qkv) {
-    layer.qkv->apply(in, n, h, kNone, batch->wide, 3 * h, products);
-  } else if (!first_only) {
-    layer.query->apply(in, n, h, kNone, batch->wide, 3 * h, products);
-    layer.key_value->apply(in, n, h, kNone, batch->wide + h, 3 * h, products);
+    layer.qkv->apply(in, n, h, kNone, out, width, products);
+  } else if (first_only) {
+    layer.key_value->apply(in, n, h, kNone, out, width, products);
   } else {
-    layer.key_value->apply(in, n, h, kNone, batch->wide, 2 * h, products);
-    for (std::size_t text = 0; text < batch->n_texts; ++text)
-      std::memmove(batch->x + text * h, batch->x + batch->start(text) * h,
-                   h * sizeof(float));
-    batch->n_rows = batch->n_texts;
-    in = smoothed(batch->x, layer.qkv_smoothing, batch);
-    layer.query->apply(in, batch->n_texts, h, kNone, batch->wide + n * 2 * h, h,
-                       products);
+    layer.query->apply(in, n, h, kNone, out, width, products);
+    layer.key_value->apply(in, n, h, kNone, out + h, width, products);
   }
 }
 
-void Model::attend(bool first_only, Batch* batch) const {
+// From here on a row is a text: x becomes the first tokens' rows, and their queries
+// [n_texts, hidden] follow the keys and values in wide.
+void Model::keep_first_tokens(const Layer& layer, Batch* batch) const {
   const std::size_t h = shape_.hidden;
-  const std::size_t size = h / shape_.n_heads;
-  const float* keys = first_only ? batch->wide : batch->wide + h;
-  const float* queries =
-      first_only ? batch->wide + batch->n_tokens * 2 * h : batch->wide;
+  for (std::size_t text = 0; text < batch->n_texts; ++text)
+    std::memmove(batch->x + text * h, batch->x + batch->start(text) * h,
+                 h * sizeof(float));
+  batch->first = 0;
+  batch->last = batch->n_texts;
+  const float* in = smoothed(batch->x, layer.qkv_smoothing, batch);
+  layer.query->apply(in, batch->n_texts, h, Activation::kIdentity,
+                     batch->wide + batch->n_tokens * 2 * h, h, *batch->products);
+}
+
+// The own rows' queries against all keys of their text.
+void Model::attend(Batch* batch) const {
+  const std::size_t h = shape_.hidden;
   Head head;
-  head.size = size;
-  head.q_stride = first_only ? h : 3 * h;
-  head.kv_stride = first_only ? 2 * h : 3 * h;
+  head.size = h / shape_.n_heads;
+  head.q_stride = head.kv_stride = 3 * h;
   head.out_stride = h;
   for (std::size_t text = 0; text < batch->n_texts; ++text) {
     const std::size_t start = batch->start(text);
-    const std::size_t row = first_only ? text : start;
     head.n_keys = batch->length(text);
-    head.n_queries = first_only ? 1 : head.n_keys;
-    for (std::size_t column = 0; column < h; column += size) {
-      head.q = queries + row * head.q_stride + column;
-      head.k = keys + start * head.kv_stride + column;
+    const std::size_t first = std::max(start, batch->first);
+    const std::size_t last = std::min(start + head.n_keys, batch->last);
+    if (first >= last) continue;
+    head.n_queries = last - first;
+    for (std::size_t column = 0; column < h; column += head.size) {
+      head.q = batch->wide + first * head.q_stride + column;
+      head.k = batch->wide + start * head.kv_stride + h + column;
       head.v = head.k + h;
-      head.out = batch->context + row * h + column;
+      head.out = batch->context + first * h + column;
+      ops_.attend(head, batch->scratch);
+    }
+  }
+}
+
+// The query of each text's first token against all keys of its text.
+void Model::attend_first(Batch* batch) const {
+  const std::size_t h = shape_.hidden;
+  const float* queries = batch->wide + batch->n_tokens * 2 * h;
+  Head head;
+  head.size = h / shape_.n_heads;
+  head.q_stride = head.out_stride = h;
+  head.kv_stride = 2 * h;
+  head.n_queries = 1;
+  for (std::size_t text = 0; text < batch->n_texts; ++text) {
+    head.n_keys = batch->length(text);
+    for (std::size_t column = 0; column < h; column += head.size) {
+      head.q = queries + text * h + column;
+      head.k = batch->wide + batch->start(text) * head.kv_stride + column;
+      head.v = head.k + h;
+      head.out = batch->context + text * h + column;
       ops_.attend(head, batch->scratch);
     }
   }
@@ -325,13 +409,15 @@ void Model::attend(bool first_only, Batch* batch) const {
 
 void Model::feed_forward(const Layer& layer, Batch* batch) const {
   const std::size_t h = shape_.hidden;
+  const std::size_t n = batch->own_rows();
   const float* in = smoothed(batch->attended, layer.intermediate_smoothing, batch);
-  layer.intermediate.apply(in, batch->n_rows, h, shape_.activation, batch->wide,
-                           shape_.intermediate, *batch->products);
-  layer.output.apply(batch->wide, batch->n_rows, shape_.intermediate,
-                     Activation::kIdentity, batch->context, h, *batch->products);
+  float* wide = batch->wide + batch->first * shape_.intermediate;
+  layer.intermediate.apply(in, n, h, shape_.activation, wide, shape_.intermediate,
+                           *batch->products);
+  layer.output.apply(wide, n, shape_.intermediate, Activation::kIdentity,
+                     batch->context + batch->first * h, h, *batch->products);
   const LayerNorm norm = view(layer.output_norm);
-  for (std::size_t row = 0; row < batch->n_rows; ++row) {
+  for (std::size_t row = batch->first; row < batch->last; ++row) {
     ops_.add_norm(norm, batch->context + row * h, batch->attended + row * h,
                   batch->x + row * h);
   }

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <exception>
+#include <future>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "team.h"
 
 namespace bertfast::engine {
 namespace {
@@ -12,33 +15,78 @@ namespace {
 // A batch is not made smaller than this to keep another thread busy: starting one costs
 // some 30 us, and products of few rows are slow.
 constexpr std::size_t kMinTokens = 64;
+// A thread joins others on one batch for as many tokens at least: all of them read all
+// weights, so that few rows each gain nothing.
+constexpr std::size_t kMinTokensOfMember = 32;
 
 struct Range {
   std::size_t begin;
   std::size_t end;
 };
 
-// Texts in order, `token_budget` tokens a batch. With several threads the last batches
-// become smaller and smaller, so that all threads end at about the same time.
+std::size_t count_tokens(const Texts& texts, std::size_t begin, std::size_t end) {
+  return static_cast<std::size_t>(texts.offsets[end] - texts.offsets[begin]);
+}
+
+// Texts in order, `token_budget` tokens a batch. With several workers the last batches
+// become smaller and smaller, so that all workers end at about the same time.
 std::vector<Range> cut_batches(const Texts& texts, std::size_t n_texts,
-                               const RunOptions& options) {
+                               std::size_t token_budget, std::size_t n_workers) {
   std::vector<Range> batches;
-  const auto tokens = [&](std::size_t begin, std::size_t end) {
-    return static_cast<std::size_t>(texts.offsets[end] - texts.offsets[begin]);
-  };
   std::size_t begin = 0;
   while (begin < n_texts) {
-    std::size_t room = options.token_budget;
-    if (options.n_threads > 1) {
-      const std::size_t share = tokens(begin, n_texts) / (2 * options.n_threads);
+    std::size_t room = token_budget;
+    if (n_workers > 1) {
+      const std::size_t share = count_tokens(texts, begin, n_texts) / (2 * n_workers);
       room = std::min(room, std::max(share, kMinTokens));
     }
     std::size_t end = begin + 1;
-    while (end < n_texts && tokens(begin, end + 1) <= room) ++end;
+    while (end < n_texts && count_tokens(texts, begin, end + 1) <= room) ++end;
     batches.push_back({begin, end});
     begin = end;
   }
   return batches;
+}
+
+// How the threads of a call share its texts.
+struct Plan {
+  std::vector<Range> batches;
+  std::size_t n_teams;
+  std::size_t team_size;
+};
+
+// The tokens of the worker that has most to do, if each takes the next batch when it is
+// free.
+std::size_t longest_share(const Texts& texts, const std::vector<Range>& batches,
+                          std::size_t n_workers) {
+  std::vector<std::size_t> shares(n_workers, 0);
+  for (const Range& batch : batches)
+    *std::min_element(shares.begin(), shares.end()) +=
+        count_tokens(texts, batch.begin, batch.end);
+  return *std::max_element(shares.begin(), shares.end());
+}
+
+Plan make_plan(const Texts& texts, std::size_t n_texts, const RunOptions& options) {
+  const std::size_t n_threads = std::max<std::size_t>(options.n_threads, 1);
+  const auto cut = [&](std::size_t n_workers) {
+    return cut_batches(texts, n_texts, options.token_budget, n_workers);
+  };
+  if (options.n_workers != 0) {
+    const std::size_t n_workers = std::min(options.n_workers, n_threads);
+    std::vector<Range> batches = cut(n_workers);
+    const std::size_t n_teams = std::min(n_workers, batches.size());
+    return {std::move(batches), n_teams, n_threads / n_workers};
+  }
+  std::vector<Range> batches = cut(n_threads);
+  const std::size_t total = count_tokens(texts, 0, n_texts);
+  const std::size_t team_size = std::min(n_threads, total / kMinTokensOfMember);
+  if (team_size > 1) {
+    const std::size_t alone = longest_share(texts, batches, n_threads);
+    // Together all batches take the time of total / team_size tokens and a bit.
+    if (alone * team_size * 4 > total * 5) return {cut(1), 1, team_size};
+  }
+  const std::size_t n_teams = std::min(n_threads, batches.size());
+  return {std::move(batches), n_teams, 1};
 }
 
 // Joins its threads however the scope is left.
@@ -69,18 +117,31 @@ class Run {
         out_(out),
         pool_(pool),
         width_(model.width(options.output)),
-        batches_(cut_batches(texts, n_texts, options)),
-        errors_(std::min(options.n_threads, batches_.size())) {}
+        plan_(make_plan(texts, n_texts, options)),
+        teams_(plan_.n_teams),
+        errors_(plan_.n_teams * plan_.team_size) {}
 
   bool go(Observer* observer) {
+    std::promise<void> start;
+    const std::shared_future<void> started = start.get_future().share();
     Threads threads;
+    std::size_t n_threads = 1;
     try {
-      for (std::size_t i = 1; i < errors_.size(); ++i)
-        threads.start([this, i] { work(&errors_[i], nullptr); });
+      for (; n_threads < errors_.size(); ++n_threads) {
+        threads.start([this, started, i = n_threads] {
+          if (plan_.team_size > 1) started.wait();  // until the teams' sizes are known
+          work(i, nullptr);
+        });
+      }
     } catch (const std::exception&) {
       // Fewer threads, or none: the batches are run all the same.
     }
-    if (!errors_.empty()) work(&errors_[0], observer);
+    for (std::size_t team = 0; plan_.team_size > 1 && team < teams_.size(); ++team) {
+      const std::size_t before = std::min(team * plan_.team_size, n_threads);
+      teams_[team].resize(std::min(plan_.team_size, n_threads - before));
+    }
+    start.set_value();
+    work(0, observer);
     threads.join();
     for (const std::exception_ptr& error : errors_) {
       if (error) std::rethrow_exception(error);
@@ -89,31 +150,38 @@ class Run {
   }
 
  private:
-  void work(std::exception_ptr* error, Observer* observer) noexcept {
+  void work(std::size_t thread, Observer* observer) noexcept {
+    Team& team = teams_[thread / plan_.team_size];
+    const Member member{&team, thread % plan_.team_size};
     try {
       std::unique_ptr<ForwardMemory> memory = pool_->take();
-      while (!is_stopped_) {
-        const std::size_t index = next_.fetch_add(1);
-        if (index >= batches_.size()) break;
-        run(batches_[index], memory.get());
+      while (true) {
+        if (member.is_first())
+          team.batch = is_stopped_ ? plan_.batches.size() : next_.fetch_add(1);
+        team.meet();
+        if (team.batch >= plan_.batches.size()) break;
+        run(plan_.batches[team.batch], memory.get(), member);
         if (observer != nullptr && !report(observer)) is_stopped_ = true;
       }
       pool_->give_back(std::move(memory));
+    } catch (const TeamBroken&) {
+      // Who broke it says why.
     } catch (...) {
-      *error = std::current_exception();
+      errors_[thread] = std::current_exception();
       is_stopped_ = true;
+      team.give_up();
     }
   }
 
-  void run(const Range& batch, ForwardMemory* memory) {
+  void run(const Range& batch, ForwardMemory* memory, const Member& member) {
     const std::int64_t first = texts_.offsets[batch.begin] - texts_.offsets[0];
     const bool by_token = options_.output == Output::kSequence;
     const std::size_t row = by_token ? static_cast<std::size_t>(first) : batch.begin;
     model_.run(texts_, batch.begin, batch.end, options_.output, out_ + row * width_,
-               memory);
+               memory, member);
+    if (!member.is_first()) return;
     texts_done_ += batch.end - batch.begin;
-    tokens_done_ += static_cast<std::size_t>(texts_.offsets[batch.end] -
-                                             texts_.offsets[batch.begin]);
+    tokens_done_ += count_tokens(texts_, batch.begin, batch.end);
   }
 
   bool report(Observer* observer) {
@@ -128,8 +196,9 @@ class Run {
   float* const out_;
   MemoryPool* const pool_;
   const std::size_t width_;
-  const std::vector<Range> batches_;
-  std::vector<std::exception_ptr> errors_;
+  const Plan plan_;
+  std::vector<Team> teams_;
+  std::vector<std::exception_ptr> errors_;  // of each thread
   std::atomic<std::size_t> next_{0};
   std::atomic<std::size_t> texts_done_{0};
   std::atomic<std::size_t> tokens_done_{0};

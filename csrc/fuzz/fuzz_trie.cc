@@ -21,11 +21,10 @@ PieceTrie::Match slow_match(const std::vector<Piece>& pieces, const Symbol* begi
                             std::size_t n, bool is_continuation) {
   PieceTrie::Match longest{kNoId, 0};
   for (const Piece& piece : pieces) {
-    const std::size_t length = piece.symbols.size();
-    if (piece.is_continuation != is_continuation || length > n) continue;
-    if (length > longest.length &&
-        std::equal(piece.symbols.begin(), piece.symbols.end(), begin))
-      longest = {piece.id, length};
+    if (piece.is_continuation != is_continuation || piece.length > n) continue;
+    if (piece.length > longest.length &&
+        std::equal(piece.symbols, piece.symbols + piece.length, begin))
+      longest = {piece.id, piece.length};
   }
   return longest;
 }
@@ -34,7 +33,7 @@ void check_words_of_one(const std::vector<Piece>& pieces, Symbol alphabet_size,
                         const PieceTrie& trie) {
   std::vector<std::int32_t> expected(alphabet_size, kNoId);
   for (const Piece& piece : pieces) {
-    if (piece.symbols.size() == 1 && !piece.is_continuation)
+    if (piece.length == 1 && !piece.is_continuation)
       expected[piece.symbols[0]] = piece.id;
   }
   for (Symbol symbol = 1; symbol < alphabet_size; ++symbol)
@@ -60,8 +59,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       symbols.push_back(1 + static_cast<std::uint8_t>(bytes[i]) % (alphabet_size - 1));
     const auto id = static_cast<std::int32_t>(pieces.size());
     const bool is_continuation = (bytes[0] & 1) != 0;
-    if (!symbols.empty() && seen.insert({is_continuation, symbols}).second)
-      pieces.push_back({symbols, id, is_continuation});
+    if (symbols.empty()) continue;
+    const auto [place, is_new] = seen.insert({is_continuation, symbols});
+    const Symbols& kept = place->second;  // where it is, it stays
+    if (is_new) pieces.push_back({kept.data(), kept.size(), id, is_continuation});
   }
   const PieceTrie trie(pieces, alphabet_size);
   Symbols word;

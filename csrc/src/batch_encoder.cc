@@ -89,7 +89,7 @@ BatchEncoder::BatchEncoder(const Tokenizer& tokenizer, std::size_t limit,
       limit_(limit),
       slice_bytes_(slice_bytes(limit)),
       workspace_(workspace),
-      cache_(workspace->cache),
+      cache_(*workspace->cache),
       out_(out),
       found_{tokenizer.words_of_one(), workspace->words_of_one.data()},
       row_start_(out->size()) {}

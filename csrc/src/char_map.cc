@@ -1,7 +1,6 @@
 #include "bertfast/char_map.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 namespace bertfast {
 namespace {
@@ -20,37 +19,34 @@ bool sorts(CodePoint code_point) {
 
 }  // namespace
 
-Alphabet::Alphabet(const std::vector<std::vector<CodePoint>>& tokens) {
-  std::unordered_map<CodePoint, std::size_t> counts;
-  for (const auto& token : tokens) {
-    for (const CodePoint code_point : token) ++counts[code_point];
+Alphabet::Alphabet(const TokenStrings& tokens)
+    : pages_(kPageCount, 0), symbols_(kPageSize, kUnknownSymbol) {
+  struct Counted {
+    Symbol count;
+    CodePoint code_point;
+  };
+  for (const CodePoint code_point : tokens.code_points()) ++*place(code_point);
+  std::vector<Counted> by_count;
+  for (CodePoint page = 0; page < kPageCount; ++page) {
+    if (!has_page(page)) continue;
+    for (CodePoint at = page << kPageBits; at < (page + 1) << kPageBits; ++at) {
+      if (symbol(at) != 0) by_count.push_back({symbol(at), at});
+    }
   }
-  std::vector<std::pair<std::size_t, CodePoint>> by_count;
-  for (const auto& [code_point, count] : counts)
-    by_count.emplace_back(count, code_point);
-  std::sort(by_count.begin(), by_count.end(), [](const auto& a, const auto& b) {
-    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  std::sort(by_count.begin(), by_count.end(), [](const Counted& a, const Counted& b) {
+    return a.count != b.count ? a.count > b.count : a.code_point < b.code_point;
   });
-  for (std::size_t i = 0; i < by_count.size(); ++i) {
-    sorted_.push_back({by_count[i].second, static_cast<Symbol>(i + 1)});
+  for (const Counted& counted : by_count) *place(counted.code_point) = size_++;
+}
+
+// Where the symbol of `code_point` is, on a page of its own if need be.
+Symbol* Alphabet::place(CodePoint code_point) {
+  std::uint32_t& page = pages_[code_point >> kPageBits];
+  if (page == 0) {
+    page = static_cast<std::uint32_t>(symbols_.size() >> kPageBits);
+    symbols_.resize(symbols_.size() + kPageSize, kUnknownSymbol);
   }
-  std::sort(sorted_.begin(), sorted_.end(),
-            [](const Entry& a, const Entry& b) { return a.code_point < b.code_point; });
-}
-
-Symbol Alphabet::symbol(CodePoint code_point) const {
-  const auto found = std::lower_bound(
-      sorted_.begin(), sorted_.end(), code_point,
-      [](const Entry& entry, CodePoint wanted) { return entry.code_point < wanted; });
-  if (found == sorted_.end() || found->code_point != code_point) return kUnknownSymbol;
-  return found->symbol;
-}
-
-bool Alphabet::intersects(CodePoint first, CodePoint last) const {
-  const auto found = std::lower_bound(
-      sorted_.begin(), sorted_.end(), first,
-      [](const Entry& entry, CodePoint wanted) { return entry.code_point < wanted; });
-  return found != sorted_.end() && found->code_point <= last;
+  return &symbols_[page << kPageBits | (code_point & (kPageSize - 1))];
 }
 
 // Pages without a symbol of their own depend only on the Unicode page that they share.
@@ -60,10 +56,9 @@ CharMap::CharMap(const Alphabet& alphabet, const TextRules& rules)
     : rules_(rules), pages_(kPageCount) {
   std::vector<std::uint32_t> shared(unicode_distinct_page_count(), kNoPage);
   for (CodePoint page = 0; page < kPageCount; ++page) {
-    const CodePoint first = page << kPageBits;
     const auto next_page = static_cast<std::uint32_t>(entries_.size() >> kPageBits);
     std::uint32_t& known = shared[unicode_distinct_page(page)];
-    if (alphabet.intersects(first, first + kPageSize - 1)) {
+    if (alphabet.has_page(page)) {
       pages_[page] = next_page;
       append_page(alphabet, page);
     } else if (known != kNoPage) {

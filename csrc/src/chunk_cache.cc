@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <new>
 
+#include "bertfast/huge_pages.h"
+
 namespace bertfast {
 namespace {
 
@@ -17,7 +19,7 @@ std::uint8_t* map_zeroed(std::size_t n_bytes) {
   void* memory = mmap(nullptr, n_bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
-  madvise(memory, n_bytes, MADV_HUGEPAGE);
+  ask_for_huge_pages(memory, n_bytes);
   volatile std::uint8_t* bytes = static_cast<std::uint8_t*>(memory);
   for (std::size_t at = 0; at < n_bytes; at += kPage) bytes[at] = 0;
   return static_cast<std::uint8_t*>(memory);

@@ -3,9 +3,12 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <memory>
 #include <thread>
+#include <utility>
 
 #include "bertfast/batch_encoder.h"
+#include "bertfast/first_words.h"
 #include "bertfast/parallel.h"
 #include "bertfast/special_tokens.h"
 #include "bertfast/text_encoder.h"
@@ -17,110 +20,69 @@ namespace {
 // this much for each thread a second one does not pay for sure.
 constexpr std::size_t kMinBytesPerThread = 256 << 10;
 
-// Calls `function` with a reader for the text's representation.
-template <class Function>
-void visit(const Text& text, Function function) {
-  switch (text.kind) {
-    case TextKind::kAscii:
-    case TextKind::kLatin1:
-      return function(UnitReader<std::uint8_t>(text.data, text.length));
-    case TextKind::kUcs2:
-      return function(UnitReader<std::uint16_t>(text.data, text.length));
-    case TextKind::kUcs4:
-      return function(UnitReader<std::uint32_t>(text.data, text.length));
-    case TextKind::kUtf8:
-      return function(Utf8Reader(text.data, text.length));
-  }
-}
+// What a thread encodes plainly before its cache pays: the plain road takes 10 ns a
+// byte, a cache 2 ms and more where the system has to find the memory first.
+constexpr std::size_t kColdBytes = 128 << 10;
+// Of a text whose ids are limited no more is read, nearly always.
+constexpr std::size_t kBytesPerLimitedId = 8;
 
 std::vector<CodePoint> code_points(const Text& text) {
   std::vector<CodePoint> result;
-  visit(text, [&](auto reader) {
+  read_text(text, [&](auto reader) {
     CodePoint code_point;
     while (reader.next(&code_point)) result.push_back(code_point);
   });
   return result;
 }
 
-std::vector<std::vector<CodePoint>> all_code_points(
-    const std::vector<VocabEntry>& vocab) {
-  std::vector<std::vector<CodePoint>> result;
-  for (const VocabEntry& entry : vocab) result.push_back(code_points(entry.token));
-  return result;
+std::vector<Symbol> make_symbols(const TokenStrings& tokens, const Alphabet& alphabet) {
+  std::vector<Symbol> symbols;
+  symbols.reserve(tokens.code_points().size());
+  for (const CodePoint code_point : tokens.code_points())
+    symbols.push_back(alphabet.symbol(code_point));
+  return symbols;
 }
 
-std::vector<Piece> make_pieces(const std::vector<std::vector<CodePoint>>& tokens,
-                               const std::vector<VocabEntry>& vocab,
-                               const Alphabet& alphabet) {
+PieceTrie make_trie(const TokenStrings& tokens, const Alphabet& alphabet) {
+  const std::vector<Symbol> symbols = make_symbols(tokens, alphabet);
   std::vector<Piece> pieces;
-  const auto add = [&](const CodePoint* begin, const CodePoint* end, std::int32_t id,
-                       bool is_continuation) {
-    // An empty piece never matches; one over the longest word cannot.
-    if (begin == end || static_cast<std::size_t>(end - begin) > kMaxWordLength) return;
-    std::vector<Symbol> symbols;
-    for (const CodePoint* it = begin; it != end; ++it)
-      symbols.push_back(alphabet.symbol(*it));
-    pieces.push_back({std::move(symbols), id, is_continuation});
-  };
+  pieces.reserve(2 * tokens.size());
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    const CodePoint* begin = tokens[i].data();
-    const CodePoint* end = begin + tokens[i].size();
-    add(begin, end, vocab[i].id, false);
-    if (tokens[i].size() > 2 && begin[0] == '#' && begin[1] == '#') {
-      add(begin + 2, end, vocab[i].id, true);
-    }
+    const Symbol* begin = symbols.data() + tokens.start(i);
+    const std::size_t length = tokens.token(i).size();
+    const std::int32_t id = tokens.id(i);
+    // An empty piece never matches; one over the longest word cannot.
+    if (length > 0 && length <= kMaxWordLength)
+      pieces.push_back({begin, length, id, false});
+    if (tokens.is_continuation(i) && length - 2 <= kMaxWordLength)
+      pieces.push_back({begin + 2, length - 2, id, true});
   }
-  return pieces;
+  return PieceTrie(pieces, alphabet.size());
 }
 
 // Ids above this are not looked up by number.
 constexpr std::int32_t kMaxNumberedId = 1 << 22;
 
 // The lengths of the pieces by id. An id that two tokens share has none.
-std::vector<std::uint16_t> make_token_lengths(
-    const std::vector<std::vector<CodePoint>>& tokens,
-    const std::vector<VocabEntry>& vocab, std::int32_t unk_id) {
+std::vector<std::uint16_t> make_token_lengths(const TokenStrings& tokens,
+                                              std::int32_t unk_id) {
   std::vector<std::uint16_t> lengths;
   std::vector<bool> seen;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    const std::int32_t id = vocab[i].id;
+    const std::int32_t id = tokens.id(i);
     if (id > kMaxNumberedId) continue;
     const auto index = static_cast<std::size_t>(id);
     if (index >= lengths.size()) {
       lengths.resize(index + 1, kNoTokenLength);
       seen.resize(index + 1);
     }
-    const bool is_continuation =
-        tokens[i].size() > 2 && tokens[i][0] == '#' && tokens[i][1] == '#';
-    const std::size_t length = tokens[i].size() - (is_continuation ? 2 : 0);
+    const std::size_t length =
+        tokens.token(i).size() - (tokens.is_continuation(i) ? 2 : 0);
     const bool is_known = !seen[index] && id != unk_id && length <= kMaxWordLength;
     lengths[index] = static_cast<std::uint16_t>(is_known ? length : kNoTokenLength);
     seen[index] = true;
   }
   return lengths;
-}
-
-// The words of the vocabulary, a space between, for a new cache to begin with: of those
-// that a text holds, most come up sooner or later. The first of a vocabulary are the
-// most frequent ones by custom: they come last and so displace the others. In
-// lower-case mode they come as at the beginning of a sentence, too.
-std::vector<CodePoint> make_first_words(
-    const std::vector<std::vector<CodePoint>>& tokens, bool do_lower_case) {
-  std::vector<CodePoint> words;
-  const auto add = [&](const std::vector<CodePoint>& token, bool capital) {
-    words.insert(words.end(), token.begin(), token.end());
-    if (capital) words[words.size() - token.size()] -= 'a' - 'A';
-    words.push_back(' ');
-  };
-  for (auto token = tokens.rbegin(); token != tokens.rend(); ++token) {
-    const std::size_t length = token->size();
-    if (length == 0 || length > kLongKeyBytes) continue;
-    const CodePoint first = token->front();
-    if (length > 1 && (first == '#' || first == '[')) continue;
-    if (do_lower_case && first >= 'a' && first <= 'z') add(*token, true);
-    add(*token, false);
-  }
-  return words;
 }
 
 // The processors that this process may use.
@@ -154,34 +116,36 @@ std::vector<SpecialToken> make_special_tokens(const std::vector<VocabEntry>& ent
 
 Tokenizer::Tokenizer(const std::vector<VocabEntry>& vocab, std::int32_t unk_id,
                      const TextRules& rules,
-                     const std::vector<VocabEntry>& special_tokens)
-    : Tokenizer(all_code_points(vocab), vocab, unk_id, rules, special_tokens) {}
-
-Tokenizer::Tokenizer(const CodePointStrings& tokens,
-                     const std::vector<VocabEntry>& vocab, std::int32_t unk_id,
-                     const TextRules& rules,
-                     const std::vector<VocabEntry>& special_tokens)
-    : alphabet_(tokens),
+                     const std::vector<VocabEntry>& special_tokens, Warming warming)
+    : tokens_(vocab),
+      alphabet_(tokens_),
       char_map_(alphabet_, rules),
-      trie_(make_pieces(tokens, vocab, alphabet_), alphabet_.size()),
+      trie_(make_trie(tokens_, alphabet_)),
       unk_id_(unk_id),
       words_of_one_(char_map_, trie_, unk_id),
-      token_lengths_(make_token_lengths(tokens, vocab, unk_id)),
-      special_tokens_(make_special_tokens(special_tokens)),
-      first_words_(make_first_words(tokens, rules.do_lower_case)) {
+      token_lengths_(make_token_lengths(tokens_, unk_id)),
+      special_tokens_(make_special_tokens(special_tokens)) {
+  if (warming == Warming::kWhenItPays) return;
   const WorkspacePool::Lease lease(&workspaces_);
-  warm(lease.get());
+  lease.get()->cold_bytes = kColdBytes;
+  is_warm_for(nullptr, 0, 0, 0, lease.get());
 }
 
-// Fills a new cache.
-void Tokenizer::warm(Workspace* workspace) const {
-  if (workspace->is_warm) return;
-  workspace->is_warm = true;
-  const Text words{first_words_.data(), first_words_.size(), TextKind::kUcs4};
-  IdBuffer ids(false);
-  std::int64_t row_end;
-  BatchEncoder(*this, static_cast<std::size_t>(-1), workspace, &ids)
-      .encode(&words, 0, 1, &row_end);
+// Whether `workspace` has a cache; it gets one when enough has come, these texts
+// included. Special tokens always need one.
+bool Tokenizer::is_warm_for(const Text* texts, std::size_t limit, std::size_t begin,
+                            std::size_t end, Workspace* workspace) const {
+  if (workspace->cache != nullptr) return true;
+  std::size_t& n_bytes = workspace->cold_bytes;
+  for (std::size_t row = begin; row < end && n_bytes < kColdBytes; ++row)
+    n_bytes += std::min(texts[row].n_bytes() / kBytesPerLimitedId, limit) *
+                   kBytesPerLimitedId +
+               1;
+  if (n_bytes < kColdBytes && special_tokens_.empty()) return false;
+  auto cache = std::make_unique<ChunkCache>();
+  remember_first_words(tokens_, alphabet_, char_map_, cache.get());
+  workspace->cache = std::move(cache);
+  return true;
 }
 
 void Tokenizer::encode(const Text& text, std::size_t limit, IdBuffer* out) const {
@@ -192,7 +156,7 @@ void Tokenizer::encode(const Text& text, std::size_t limit, IdBuffer* out) const
 
 void Tokenizer::encode_plainly(const Text& text, std::size_t limit,
                                IdBuffer* out) const {
-  visit(text, [&](auto reader) {
+  read_text(text, [&](auto reader) {
     using Reader = decltype(reader);
     if (out->with_spans()) {
       TextEncoder<Reader, true>(*this, reader, limit, out).encode();
@@ -228,8 +192,12 @@ void Tokenizer::encode_rows(const std::vector<Text>& texts, std::size_t limit,
 void Tokenizer::encode_in(const Text* texts, std::size_t limit, std::size_t begin,
                           std::size_t end, Workspace* workspace, IdBuffer* out,
                           std::int64_t* row_ends) const {
-  warm(workspace);
-  if (special_tokens_.empty()) {
+  if (!is_warm_for(texts, limit, begin, end, workspace)) {
+    for (std::size_t row = begin; row < end; ++row) {
+      encode_plainly(texts[row], limit, out);
+      row_ends[row] = static_cast<std::int64_t>(out->size());
+    }
+  } else if (special_tokens_.empty()) {
     BatchEncoder(*this, limit, workspace, out).encode(texts, begin, end, row_ends);
   } else {
     SpecialTextEncoder(*this, limit, workspace, out)

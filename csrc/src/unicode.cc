@@ -1,19 +1,15 @@
 #include "bertfast/unicode.h"
 
 namespace bertfast {
-namespace {
 
 #include "unicode_tables.inc"  // kUnicodeVersion, kPages, kRecords, kMapping*
+
+namespace {
 
 static_assert(sizeof(kPages) / sizeof(kPages[0]) == kPageCount,
               "pages of another size");
 
 }  // namespace
-
-UnicodeRecord unicode_record(CodePoint code_point) {
-  const std::size_t page = kPages[code_point >> kPageBits];
-  return UnicodeRecord(kRecords[page << kPageBits | (code_point & (kPageSize - 1))]);
-}
 
 CodePoints unicode_lower(UnicodeRecord record) {
   const std::uint16_t* starts = kMappingStarts + 2 * record.mapping_index();

@@ -1,13 +1,17 @@
 // The engine's network: its vector kernels against double precision on every
 // instruction set of this CPU, and a model whose rows must not depend on batches or
 // threads.
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <memory>
 #include <random>
 #include <stdexcept>
+#include <thread>
+#include <utility>
 #include <vector>
 
+#include "../engine/team.h"
 #include "bertfast/engine/model.h"
 #include "bertfast/engine/run.h"
 #include "bertfast/engine/vector_ops.h"
@@ -220,11 +224,13 @@ void test_rows_do_not_depend_on_batches_or_threads(Kernel kernel, Output output,
   MemoryPool pool;
   Floats first;
   for (const std::size_t budget : {1, 64, 10000}) {
-    for (const std::size_t n_threads : {1, 3}) {
+    for (const auto& [n_threads, n_workers] :
+         {std::pair<std::size_t, std::size_t>{1, 0}, {3, 0}, {3, 1}, {5, 2}, {40, 1}}) {
       Floats out(n_rows * small.model->width(output) + 1, kCanary);
       Counter counter;
       CHECK(run_texts(*small.model, input.texts(), input.size(),
-                      {output, budget, n_threads}, out.data(), &pool, &counter));
+                      {output, budget, n_threads, n_workers}, out.data(), &pool,
+                      &counter));
       CHECK(counter.texts == input.size() && counter.tokens == n_tokens);
       CHECK(out.back() == kCanary);
       if (first.empty()) first = out;
@@ -238,10 +244,41 @@ void test_observer_stops_a_run() {
   const Input input(std::vector<std::int64_t>(50, 10));
   Floats out(input.size() * 3);
   MemoryPool pool;
-  Counter counter(false);
-  CHECK(!run_texts(*small.model, input.texts(), input.size(), {Output::kLogits, 64, 1},
-                   out.data(), &pool, &counter));
-  CHECK(counter.texts == 6);
+  for (const std::size_t n_threads : {1, 3}) {  // together on each batch
+    Counter counter(false);
+    CHECK(!run_texts(*small.model, input.texts(), input.size(),
+                     {Output::kLogits, 64, n_threads, 1}, out.data(), &pool, &counter));
+    CHECK(counter.texts == 6);
+  }
+}
+
+void test_a_member_that_gives_up_frees_the_others() {
+  Team team(3);
+  std::atomic<int> met{0}, broken{0};
+  std::vector<std::thread> members;
+  for (int i = 0; i < 2; ++i) {
+    members.emplace_back([&] {
+      try {
+        team.meet();
+        ++met;
+        team.meet();
+        ++met;
+      } catch (const TeamBroken&) {
+        ++broken;
+      }
+    });
+  }
+  team.meet();
+  team.give_up();
+  for (std::thread& member : members) member.join();
+  CHECK(met <= 2 && broken == 2);
+  bool is_refused_later = false;
+  try {
+    team.meet();
+  } catch (const TeamBroken&) {
+    is_refused_later = true;
+  }
+  CHECK(is_refused_later);
 }
 
 template <class Function>
@@ -294,6 +331,7 @@ int main() {
     }
   }
   test_observer_stops_a_run();
+  test_a_member_that_gives_up_frees_the_others();
   test_what_the_tables_do_not_hold_is_refused();
   return bertfast_test::report("engine_model");
 }

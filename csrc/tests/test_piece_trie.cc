@@ -42,7 +42,8 @@ void test_random_vocabularies_match_as_a_map(Symbol alphabet_size,
         static_cast<int>(i);
   }
   std::vector<Piece> pieces;
-  for (const auto& [key, id] : vocab) pieces.push_back({key.second, id, key.first});
+  for (const auto& [key, id] : vocab)
+    pieces.push_back({key.second.data(), key.second.size(), id, key.first});
   const PieceTrie trie(pieces, alphabet_size);
   for (int i = 0; i < 20000; ++i) {
     Symbols word = random_symbols(&random, alphabet_size, 9);

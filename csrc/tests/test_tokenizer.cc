@@ -157,9 +157,38 @@ void test_pack_lays_out_pairs_and_padding() {
   CHECK(segments == (Ids{0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0}));
 }
 
+// A tokenizer that fills its cache when it pays goes two roads, one after the other.
+void test_a_late_cache_changes_nothing() {
+  std::vector<VocabEntry> vocab;
+  for (const std::string& token : kTokens) {
+    vocab.push_back({utf8(token), static_cast<std::int32_t>(vocab.size())});
+  }
+  const bertfast::TextRules rules{true, true, true};
+  const Tokenizer late(vocab, 0, rules, {}, bertfast::Warming::kWhenItPays);
+  const Tokenizer usual = make_tokenizer(true);
+  std::vector<std::string> words(1000);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    words[i] = i % 2 == 0 ? "Unaffable! \xE5\xA4\xA7" : std::string(i % 230, 'a');
+  }
+  std::vector<Text> texts;
+  for (const std::string& word : words) texts.push_back(utf8(word));
+  for (int round = 0; round < 4; ++round) {
+    for (const std::size_t limit : {std::size_t{5}, kNoLimit}) {
+      IdBuffer expected(true), given(true);
+      std::vector<std::int64_t> expected_ends(texts.size()), ends(texts.size());
+      usual.encode_batch(texts, limit, 1, &expected, expected_ends.data());
+      late.encode_batch(texts, limit, 1, &given, ends.data());
+      CHECK(ends == expected_ends);
+      CHECK(Ids(given.ids().data(), given.end()) ==
+            Ids(expected.ids().data(), expected.end()));
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
+  test_a_late_cache_changes_nothing();
   test_words_split_into_longest_pieces();
   test_sigma_depends_on_its_neighbours();
   test_every_representation_gives_the_same_ids();

@@ -10,7 +10,6 @@ from bertfast.encoding import Encoding as Encoding
 from bertfast.encoding import TensorEncoding as TensorEncoding
 from bertfast.errors import BertfastError as BertfastError
 from bertfast.tokenizer import Tokenizer as Tokenizer
-from bertfast.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from bertfast.bundle import Bundle as Bundle
@@ -28,8 +27,10 @@ if TYPE_CHECKING:
     from bertfast.tokenization import (
         validate_case_matches_checkpoint as validate_case_matches_checkpoint,
     )
+    from bertfast.version import __version__ as __version__
 
 _LAZY = {
+    "__version__": "bertfast.version",  # importlib.metadata takes as long as all of ours
     "Bundle": "bertfast.bundle",
     "BertConfig": "bertfast.config",
     "read_checkpoint": "bertfast.checkpoint",

@@ -26,5 +26,6 @@ class Network:
         output: str,
         token_budget: int,
         n_threads: int,
+        n_workers: int,
         advance: Callable[[int, int], object],
     ) -> NDArray[np.float32]: ...

@@ -84,6 +84,7 @@ cdef extern from "bertfast/engine/run.h" namespace "bertfast::engine" nogil:
         Output output
         size_t token_budget
         size_t n_threads
+        size_t n_workers
     cbool run_texts(
         const Model&, const Texts&, size_t n_texts, const RunOptions&, float* out, MemoryPool*,
         Observer*) except +
@@ -254,9 +255,12 @@ cdef class Network:
 
     def run(
         self, const int32_t[::1] ids, const int32_t[::1] segments, const int64_t[::1] offsets,
-        str output, size_t token_budget, size_t n_threads, object advance,
+        str output, size_t token_budget, size_t n_threads, size_t n_workers, object advance,
     ):
-        """Predict texts i = ids[offsets[i]:offsets[i + 1]]; float32 [texts or tokens, width]."""
+        """Predict texts i = ids[offsets[i]:offsets[i + 1]]; float32 [texts or tokens, width].
+
+        `n_workers` batches at a time at most; 0 leaves it to the engine.
+        """
         cdef Texts texts
         cdef RunOptions options
         cdef CallbackObserver observer
@@ -266,6 +270,7 @@ cdef class Network:
         options.output = <Output><int>OUTPUTS[output]
         options.token_budget = token_budget
         options.n_threads = n_threads
+        options.n_workers = n_workers
         check_offsets(ids, segments, offsets)
         rows = offsets[n_texts] - offsets[0] if output == "sequence_output" else n_texts
         result = np.empty((rows, self.model.width(options.output)), np.float32)

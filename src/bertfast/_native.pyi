@@ -30,6 +30,7 @@ class Core:
         unk_id: int,
         options: TokenizerOptions,
         special_tokens: dict[str, int],
+        soon: bool = ...,
     ) -> None: ...
     def encode_one(
         self, text: str | bytes, limit: int, specials: tuple[int, int] | None

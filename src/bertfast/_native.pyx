@@ -74,14 +74,19 @@ cdef extern from "bertfast/normal_form.h" namespace "bertfast" nogil:
         cbool strip_accents
         cbool tokenize_chinese_chars
 
-cdef extern from "bertfast/tokenizer.h" namespace "bertfast" nogil:
+cdef extern from "bertfast/token_strings.h" namespace "bertfast" nogil:
     cdef cppclass VocabEntry:
         Text token
         int32_t id
+
+cdef extern from "bertfast/tokenizer.h" namespace "bertfast" nogil:
+    cdef enum class Warming:
+        kAtOnce
+        kWhenItPays
     cdef cppclass Tokenizer:
         Tokenizer(
             const vector[VocabEntry]& vocab, int32_t unk_id, const TextRules& rules,
-            const vector[VocabEntry]& special_tokens) except +
+            const vector[VocabEntry]& special_tokens, Warming warming) except +
         void encode(const Text& text, size_t limit, IdBuffer* out) except +
         void encode_batch(
             const vector[Text]& texts, size_t limit, int n_threads, IdBuffer* out,
@@ -287,9 +292,13 @@ cdef class Core:
     """The native tokenizer of one vocabulary. Immutable, thread-safe, fork-safe."""
 
     cdef Tokenizer* tokenizer
-    cdef list ints  # the int object of every id, so that a list of ids makes none
+    cdef int32_t highest  # id
+    cdef list ints  # the int object of every id, made on first use: a list of ids makes none
 
-    def __cinit__(self, dict vocab, int32_t unk_id, object options, dict special_tokens):
+    def __cinit__(
+        self, dict vocab, int32_t unk_id, object options, dict special_tokens, bint soon=False
+    ):
+        """Build the core; with `soon`, leave what pays for many texts only until they come."""
         cdef TextRules rules
         rules.do_lower_case = options.do_lower_case
         rules.strip_accents = options.strip_accents
@@ -298,9 +307,9 @@ cdef class Core:
         cdef vector[VocabEntry] special_entries
         view_entries(vocab, &entries)
         view_entries(special_tokens, &special_entries)
-        self.tokenizer = new Tokenizer(entries, unk_id, rules, special_entries)
-        highest = max(vocab.values())
-        self.ints = list(range(highest + 1)) if highest < MAX_INTS else None
+        cdef Warming warming = Warming.kWhenItPays if soon else Warming.kAtOnce
+        self.tokenizer = new Tokenizer(entries, unk_id, rules, special_entries, warming)
+        self.highest = max(vocab.values())
 
     def __dealloc__(self):
         del self.tokenizer
@@ -329,6 +338,8 @@ cdef class Core:
         cdef list result = PyList_New(n + 2 * first)
         cdef object value
         cdef Py_ssize_t i
+        if self.ints is None and self.highest < MAX_INTS:
+            self.ints = list(range(self.highest + 1))
         if specials is not None:
             put(result, 0, specials[0])
             put(result, n + 1, specials[1])
@@ -371,6 +382,7 @@ cdef class Core:
 # Vectors are handed over by pointer: Cython catches no std::bad_alloc of a copy.
 cdef int view_entries(dict tokens, vector[VocabEntry]* entries) except -1:
     cdef VocabEntry entry
+    entries.reserve(len(tokens))
     for token, index in tokens.items():
         view_text(token, &entry.token)
         entry.id = index

@@ -6,8 +6,6 @@ manifest carries the sha256 of every other file. Needs neither onnx nor onnxrunt
 
 import hashlib
 import os
-import secrets
-import shutil
 import stat
 import unicodedata
 import warnings
@@ -26,7 +24,7 @@ from bertfast.models import default_bundle_path, is_default_bundle
 
 MANIFEST_FILE = "bertfast.json"
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 17  # what is read is hashed from the processor's cache
 _MAX_MANIFEST_BYTES = 1 << 24  # ten thousand labels need 0.5 MB
 
 
@@ -109,9 +107,11 @@ def staged_directory(output_dir: str | PathLike[str], *, overwrite: bool = False
     Raises:
         BundleError: `output_dir` exists, is not empty, and is not a bundle to overwrite.
     """
+    import shutil  # which loads every compression: only for those who write
+
     target = Path(os.path.realpath(output_dir))
     _check_target(target, overwrite)
-    staging = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    staging = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         staging.mkdir()
@@ -184,9 +184,10 @@ def _check_regular(path: Path) -> int:
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
+    chunk = memoryview(bytearray(_CHUNK_BYTES))
+    with path.open("rb", buffering=0) as file:
+        while n_bytes := file.readinto(chunk):
+            digest.update(chunk[:n_bytes])
     return digest.hexdigest()
 
 
@@ -208,6 +209,8 @@ def _check_target(target: Path, overwrite: bool) -> None:
 
 def _publish(staging: Path, target: Path) -> None:
     """Rename `staging` to `target`; what was there is put back if that fails."""
+    import shutil
+
     try:
         if target.exists() and any(target.iterdir()):
             old = staging.with_name(f"{staging.name}.old")

@@ -11,10 +11,11 @@ from bertfast.options import TokenizerOptions
 from bertfast.vocab import SPECIAL_TOKENS, UNK_TOKEN
 
 
-def make_core(vocab: dict[str, int], options: TokenizerOptions) -> Any:
+def make_core(vocab: dict[str, int], options: TokenizerOptions, *, soon: bool = False) -> Any:
     """Return the native core, or its twin in Python if the native tables are of another Unicode.
 
-    The environment variable BERTFAST_IMPLEMENTATION, `native` or `reference`, asks for one.
+    With `soon`, the native core leaves what pays for many texts only until they come: it is made
+    sooner. The environment variable BERTFAST_IMPLEMENTATION, `native` or `reference`, asks for one.
 
     Raises:
         VocabError: the variable has another value.
@@ -26,7 +27,7 @@ def make_core(vocab: dict[str, int], options: TokenizerOptions) -> Any:
     special = {token: vocab[token] for token in known} if options.special_tokens_in_text else {}
     fits = unicodedata.unidata_version == _native.UNICODE_VERSION
     if wanted == "native" and fits:
-        return _native.Core(vocab, vocab[UNK_TOKEN], options, special)
+        return _native.Core(vocab, vocab[UNK_TOKEN], options, special, soon)
     if not fits:
         warnings.warn(
             f"bertfast was built for Unicode {_native.UNICODE_VERSION} but this interpreter has "

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypeVar, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, get_args
 
 from bertfast.config import BertConfig
 from bertfast.errors import BundleError, ConfigError
@@ -27,18 +27,27 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 Value = TypeVar("Value")
 
 
+class TokenizerSwitches(TypedDict):
+    """The arguments of `Tokenizer` that a model was trained with."""
+
+    do_lower_case: bool
+    strip_accents: bool | None
+    tokenize_chinese_chars: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What a model directory holds.
 
     `unicode_version` is that of the exporting interpreter: the newest characters may be
-    tokenized differently under another. `max_length` is the length to which this model's
-    texts are truncated unless the caller says otherwise. `labels` name the columns of
-    `logits` and `probabilities`. `normalization` is the Unicode normal form that a Predictor puts
-    texts into before it tokenizes them, for models trained on texts in that form alone; None
-    leaves them as they are, as the original does. `parity` holds what the export measured
-    against its source. `sha256` and `sizes` (bytes) cover every file but the manifest itself,
-    by name.
+    tokenized differently under another. `do_lower_case`, `strip_accents` (None: with
+    `do_lower_case`, as the original) and `tokenize_chinese_chars` are the tokenizer's.
+    `max_length` is the length to which this model's texts are truncated unless the caller says
+    otherwise. `labels` name the columns of `logits` and `probabilities`. `normalization` is the
+    Unicode normal form that a Predictor puts texts into before it tokenizes them, for models
+    trained on texts in that form alone; None leaves them as they are, as the original does.
+    `parity` holds what the export measured against its source. `sha256` and `sizes` (bytes)
+    cover every file but the manifest itself, by name.
     """
 
     bertfast_version: str
@@ -56,6 +65,16 @@ class Manifest:
     source: dict[str, Any]
     format_version: int = FORMAT_VERSION
     normalization: NormalForm | None = None
+    strip_accents: bool | None = None
+    tokenize_chinese_chars: bool = True
+
+    def tokenizer_switches(self) -> TokenizerSwitches:
+        """Return the arguments of `Tokenizer` that the model was trained with."""
+        return {
+            "do_lower_case": self.do_lower_case,
+            "strip_accents": self.strip_accents,
+            "tokenize_chinese_chars": self.tokenize_chinese_chars,
+        }
 
     def to_json_string(self) -> str:
         """Return indented JSON with sorted keys; equal manifests give equal text."""
@@ -92,6 +111,8 @@ class Manifest:
                 parity=_get(values, "parity", dict),
                 source=_get(values, "source", dict),
                 normalization=_get_normalization(values),
+                strip_accents=_get_switch(values, "strip_accents"),
+                tokenize_chinese_chars=_get_switch(values, "tokenize_chinese_chars") is not False,
             )
         except ConfigError as error:
             raise BundleError(f"has a bad config: {error}") from error
@@ -169,6 +190,11 @@ def _get_normalization(values: Mapping[str, Any]) -> NormalForm | None:
     raise BundleError(
         f"must have one of {', '.join(NORMAL_FORMS)} as 'normalization', got {form!r}"
     )
+
+
+def _get_switch(values: Mapping[str, Any], key: str) -> bool | None:
+    """Return a switch that older manifests do not have; None where it is absent or null."""
+    return None if values.get(key) is None else _get(values, key, bool)
 
 
 _KINDS: dict[type, str] = {

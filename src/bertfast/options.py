@@ -19,6 +19,23 @@ class TokenizerOptions:
     tokenize_chinese_chars: bool
     special_tokens_in_text: bool
 
+    @classmethod
+    def of(
+        cls,
+        *,
+        do_lower_case: bool,
+        strip_accents: bool | None = None,
+        tokenize_chinese_chars: bool = True,
+        special_tokens_in_text: bool = False,
+    ) -> "TokenizerOptions":
+        """Return the settings that the arguments of `Tokenizer` mean."""
+        return cls(
+            do_lower_case=bool(do_lower_case),
+            strip_accents=bool(do_lower_case if strip_accents is None else strip_accents),
+            tokenize_chinese_chars=bool(tokenize_chinese_chars),
+            special_tokens_in_text=bool(special_tokens_in_text),
+        )
+
     def __str__(self) -> str:
         """Return the arguments that give these options, those at their defaults left out."""
         shown = f"do_lower_case={self.do_lower_case}"

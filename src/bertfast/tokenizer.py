@@ -47,7 +47,7 @@ class Tokenizer:
     __slots__ = ("_core", "_options", "_special_ids", "_tokens", "_vocab")
     _core: Any
     _vocab: dict[str, int]
-    _tokens: dict[int, str]
+    _tokens: dict[int, str] | None  # by id; made on first use
     _options: TokenizerOptions
     _special_ids: tuple[int, int]  # [CLS], [SEP]
 
@@ -74,21 +74,21 @@ class Tokenizer:
         Raises:
             VocabError: the vocabulary cannot be read, or has no [UNK], [CLS] or [SEP].
         """
-        options = TokenizerOptions(
-            do_lower_case=bool(do_lower_case),
-            strip_accents=bool(do_lower_case if strip_accents is None else strip_accents),
-            tokenize_chinese_chars=bool(tokenize_chinese_chars),
-            special_tokens_in_text=bool(special_tokens_in_text),
+        options = TokenizerOptions.of(
+            do_lower_case=do_lower_case,
+            strip_accents=strip_accents,
+            tokenize_chinese_chars=tokenize_chinese_chars,
+            special_tokens_in_text=special_tokens_in_text,
         )
         self._set_up(as_vocab(vocab), options)
 
-    def _set_up(self, vocab: dict[str, int], options: TokenizerOptions) -> None:
+    def _set_up(self, vocab: dict[str, int], options: TokenizerOptions, soon: bool = False) -> None:
         values: dict[str, Any] = {
             "_vocab": vocab,
-            "_tokens": {index: token for token, index in vocab.items()},
+            "_tokens": None,
             "_options": options,
             "_special_ids": (vocab[CLS_TOKEN], vocab[SEP_TOKEN]),
-            "_core": make_core(vocab, options),
+            "_core": make_core(vocab, options, soon=soon),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -103,7 +103,7 @@ class Tokenizer:
         from bertfast.bundle import Bundle
 
         bundle = Bundle.load(path)
-        return cls(bundle.vocab_path, do_lower_case=bundle.manifest.do_lower_case)
+        return cls(bundle.vocab_path, **bundle.manifest.tokenizer_switches())
 
     @classmethod
     def from_pretrained(
@@ -179,7 +179,7 @@ class Tokenizer:
 
     def tokenize(self, text: Text) -> list[str]:
         """Split `text` into vocabulary pieces, without special tokens."""
-        return [self._tokens[index] for index in self._core.encode_one(text, -1, None)]
+        return self.convert_ids_to_tokens(self._core.encode_one(text, -1, None))
 
     def encode(
         self,
@@ -492,10 +492,32 @@ class Tokenizer:
         Raises:
             UnknownTokenError: an id is not in the vocabulary.
         """
+        tokens = self._tokens
+        if tokens is None:
+            tokens = dict(zip(self._vocab.values(), self._vocab, strict=True))
+            object.__setattr__(self, "_tokens", tokens)
         try:
-            return [self._tokens[int(index)] for index in ids]
+            return [tokens[int(index)] for index in ids]
         except KeyError as error:
             raise UnknownTokenError(f"id {error.args[0]} is not in the vocabulary") from None
+
+
+def open_tokenizer(
+    vocab: VocabSource,
+    *,
+    do_lower_case: bool,
+    strip_accents: bool | None = None,
+    tokenize_chinese_chars: bool = True,
+) -> Tokenizer:
+    """Return the tokenizer of a model, sooner: what only many texts need waits until they come."""
+    options = TokenizerOptions.of(
+        do_lower_case=do_lower_case,
+        strip_accents=strip_accents,
+        tokenize_chinese_chars=tokenize_chinese_chars,
+    )
+    tokenizer = Tokenizer.__new__(Tokenizer)
+    tokenizer._set_up(as_vocab(vocab), options, soon=True)
+    return tokenizer
 
 
 def _rebuild(cls: type[Tokenizer], vocab: dict[str, int], options: TokenizerOptions) -> Tokenizer:

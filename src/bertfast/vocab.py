@@ -34,18 +34,16 @@ def load_vocab(vocab_file: str | PathLike[str]) -> dict[str, int]:
         data = read_limited(path, _MAX_FILE_BYTES)
     except OSError as error:
         raise VocabError(f"cannot read vocabulary {str(path)!r}: {error.strerror}") from error
-    lines = data.split(b"\n")
+    try:
+        lines = data.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise VocabError(f"{path} line {line}: not UTF-8 ({error.reason})") from error
     if not lines[-1]:
         lines.pop()  # the end of the last line, not a line
     if not lines:
         raise VocabError(f"vocabulary {str(path)!r} is empty; give one token a line")
-    vocab: dict[str, int] = {}
-    for index, line in enumerate(lines):
-        try:
-            vocab[line.decode("utf-8").strip()] = index
-        except UnicodeDecodeError as error:
-            raise VocabError(f"{path} line {index + 1}: not UTF-8 ({error.reason})") from error
-    return vocab
+    return dict(zip(map(str.strip, lines), range(len(lines)), strict=True))
 
 
 def as_vocab(source: VocabSource, *, name: str | None = None) -> dict[str, int]:
@@ -58,8 +56,10 @@ def as_vocab(source: VocabSource, *, name: str | None = None) -> dict[str, int]:
         VocabError: unreadable, wrong types, or without [UNK], [CLS] or [SEP].
     """
     if isinstance(source, str | PathLike):
-        vocab, kind = load_vocab(source), fspath(source)
-    elif isinstance(source, Mapping):
+        vocab = load_vocab(source)
+        _check_special(vocab, fspath(source) if name is None else name)
+        return vocab  # whose types and ids are right by its making
+    if isinstance(source, Mapping):
         vocab, kind = dict(source), "the given mapping"
     elif isinstance(source, Sequence):
         vocab, kind = {token: index for index, token in enumerate(source)}, "the given sequence"
@@ -72,10 +72,14 @@ def as_vocab(source: VocabSource, *, name: str | None = None) -> dict[str, int]:
     _check_types(vocab, name)
     if len(set(vocab.values())) < len(vocab):
         raise VocabError(f"vocabulary {name!r} gives one id to several tokens")
+    _check_special(vocab, name)
+    return vocab
+
+
+def _check_special(vocab: Mapping[str, int], name: str) -> None:
     missing = [token for token in (UNK_TOKEN, CLS_TOKEN, SEP_TOKEN) if token not in vocab]
     if missing:
         raise VocabError(f"vocabulary {name!r} has no {' and no '.join(missing)}; BERT needs them")
-    return vocab
 
 
 def _check_types(vocab: Mapping[str, int], name: str) -> None:

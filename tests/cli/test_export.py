@@ -78,6 +78,15 @@ def test_export_command_notes_the_normal_form(source: Path, tmp_path: Path) -> N
     assert "takes texts as they are" in one_line_error(refused)
 
 
+def test_export_command_notes_the_tokenizers_switches(source: Path, tmp_path: Path) -> None:
+    switches = ("--do-lower-case", "--keep-accents", "--chinese-letters")
+    done = run("export", source, tmp_path / "out", *GATE, *switches)
+    assert done.returncode == 0, done.stderr
+    assert "lowercased, accents kept, ideographs as letters" in done.stdout.decode()
+    refused = run("export", source, "x", "--format", "savedmodel", "--keep-accents")
+    assert "the tokenizer in a SavedModel is the original's" in one_line_error(refused)
+
+
 @pytest.mark.skipif(find_spec("tensorflow_text") is None, reason="tensorflow-text is missing")
 def test_export_command_writes_a_saved_model(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "models" / "1"

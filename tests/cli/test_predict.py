@@ -346,3 +346,17 @@ def test_predict_unwritable_folder_is_one_line(embedder: Path, tmp_path: Path) -
     (tmp_path / "in.txt").write_text("a\n")
     done = run("predict", tmp_path / "in.txt", "-m", embedder, "-o", "/proc/out.jsonl")
     assert "/proc/out.jsonl.parts" in one_line_error(done)
+
+
+def test_predict_workers_and_max_memory(embedder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("a b c\n" * 50)
+    common = ("predict", source, "--model", embedder, "--threads", "2", "-o")
+    done = run(*common, tmp_path / "out.npy", "--workers", "2", "--max-memory", "50MB")
+    assert done.returncode == 0, done.stderr
+    expected = Predictor(embedder, threads=1).predict(["a b c"] * 50)
+    assert np.array_equal(np.load(tmp_path / "out.npy"), expected)
+    little = run(*common, tmp_path / "other.npy", "--max-memory", "1kB")
+    assert "max_memory of 1,000 bytes is too small for one text" in one_line_error(little)
+    wrong = run(*common, tmp_path / "other.npy", "--max-memory", "lots")
+    assert "a number of bytes or a size like \"500MB\", got 'lots'" in one_line_error(wrong)

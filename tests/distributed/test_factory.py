@@ -2,6 +2,7 @@ import pickle
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from bertfast.distributed import PredictorFactory
 from bertfast.errors import BundleError, InputError
 from bertfast.runtime import Predictor
-from tests.runtime.probe_model import LABELS
+from tests.runtime.probe_model import LABELS, write_probe_bundle
 
 TEXTS = ["a b", "", "c d e f g", "h"]
 
@@ -60,3 +61,29 @@ def test_factory_wrong_options_raise_at_once(bundle: Path) -> None:
         PredictorFactory.create(bundle, max_length=65)
     with pytest.raises(BundleError):
         PredictorFactory.create(bundle / "nowhere")
+
+
+def test_factory_carries_overflow_stride_and_memory(bundle: Path) -> None:
+    texts = ["a b c d e f g h " * 6, "a"]
+    options: dict[str, Any] = {"max_length": 16, "fields": ("probabilities",)}
+    factory = PredictorFactory.create(
+        bundle, overflow="window", stride=2, max_memory="50MB", **options
+    )
+    copy = pickle.loads(pickle.dumps(factory))
+    assert (copy.overflow, copy.stride, copy.max_memory) == ("window", 2, 50_000_000)
+    model = Predictor(bundle, threads=1, max_length=16, output="probabilities")
+    expected = model.predict(texts, overflow="window", stride=2)
+    assert np.array_equal(copy.predict(texts)["probabilities"], expected)
+    truncated = PredictorFactory.create(bundle, **options).predict(texts)["probabilities"]
+    assert np.array_equal(truncated[1], expected[1])
+    assert not np.array_equal(truncated[0], expected[0])
+    with pytest.raises(InputError, match="stride goes with overflow='window'"):
+        PredictorFactory.create(bundle, stride=2)
+    with pytest.raises(InputError, match="max_memory of 10 bytes is too small"):
+        PredictorFactory.create(bundle, max_memory=10)
+
+
+def test_factory_of_token_vectors_is_refused(tmp_path: Path) -> None:
+    path = write_probe_bundle(tmp_path / "tokens", default_output="sequence_output")
+    with pytest.raises(InputError, match=r"rows of different length; use bertfast\.jobs"):
+        PredictorFactory.create(path)

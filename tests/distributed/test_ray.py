@@ -42,9 +42,14 @@ def test_ray_predicts_as_one_process_does(ray: Any, bundle: Path, texts: list[st
 
 def test_ray_ships_the_model(ray: Any, bundle: Path, texts: list[str]) -> None:
     ds = predict_dataset(
-        table(ray, texts[:500]), ship_model(bundle), prefix="p_", fields=("probabilities",)
+        table(ray, texts[:500]),
+        ship_model(bundle),
+        prefix="p_",
+        fields=("probabilities",),
+        overflow="window",
+        stride=2,
     )
-    expected = Predictor(bundle, threads=1).predict(texts[:500])
+    expected = Predictor(bundle, threads=1).predict(texts[:500], overflow="window", stride=2)
     assert np.array_equal(np.array(collected(ds)["p_probabilities"], np.float32), expected)
 
 

@@ -35,10 +35,18 @@ def test_spark_ships_the_model_and_takes_pairs(spark: Any, bundle: Path, texts: 
     pairs = list(zip(range(400), texts, texts[7:], strict=False))
     df = spark.createDataFrame(pairs, "id int, one string, two string")
     predicted = predict_dataframe(
-        df, bundle, text_column="one", pair_column="two", shipped=shipped, prefix="p_"
+        df,
+        bundle,
+        text_column="one",
+        pair_column="two",
+        shipped=shipped,
+        prefix="p_",
+        overflow="window",
+        stride=2,
     )
     found = rows_of(predicted, "p_label", "p_probabilities")
-    expected = Predictor(bundle, threads=1).predict(texts[:400], texts[7:407])
+    model = Predictor(bundle, threads=1)
+    expected = model.predict(texts[:400], texts[7:407], overflow="window", stride=2)
     assert np.array_equal(np.array(found["p_probabilities"], np.float32), expected)
 
 

@@ -39,8 +39,18 @@ def network(model_path: Path, config: BertConfig) -> Network:
     return Network(model_path, config)
 
 
-def run(network: Network, rows: Rows, output: str, *, budget: int = 64, threads: int = 1) -> Any:
-    return network.run(*rows.arguments(), output=output, token_budget=budget, threads=threads)
+def run(
+    network: Network,
+    rows: Rows,
+    output: str,
+    *,
+    budget: int = 64,
+    threads: int = 1,
+    workers: int | None = None,
+) -> Any:
+    return network.run(
+        *rows.arguments(), output=output, token_budget=budget, threads=threads, workers=workers
+    )
 
 
 @st.composite
@@ -95,6 +105,20 @@ def test_a_rows_bits_depend_on_the_row_alone(
         assert np.array_equal(given, np.concatenate(alone)), (budget, threads)
         turned = run(network, rows.take(order), output, budget=budget, threads=threads)
         assert np.array_equal(turned, np.concatenate([alone[row] for row in order]))
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("quantize", [False, True])
+def test_several_threads_on_one_row_give_the_same_bits(
+    model_path: Path, config: BertConfig, output: str, quantize: bool
+) -> None:
+    network = Network(model_path, config, quantize=quantize)
+    for lengths in ([64], [64, 3], [1, 2], LENGTHS):
+        rows = random_rows(config, lengths)
+        alone = run(network, rows, output)
+        for threads, workers in ((2, None), (2, 1), (3, 1), (7, 1), (5, 2), (4, 9)):
+            together = run(network, rows, output, threads=threads, workers=workers)
+            assert np.array_equal(together, alone), (lengths, threads, workers)
 
 
 def test_model_without_heads_has_their_outputs_not(tmp_path: Path, config: BertConfig) -> None:

@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from bertfast.errors import ExportError
-from bertfast.onnx.casing import check_tokenizer_config, decide_do_lower_case, first_capitalised
+from bertfast.onnx.casing import (
+    check_tokenizer_config,
+    decide_do_lower_case,
+    decide_switch,
+    first_capitalised,
+)
 from bertfast.vocab import load_vocab
 
 UNCASED = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[unused1]", "<S>", "paris", "##s"]
@@ -66,23 +71,30 @@ def test_casing_of_googles_vocabularies_shows(shared_data: Path, name: str, is_c
     assert (first_capitalised(vocab) is not None) is is_cased
 
 
+def test_tokenizer_that_is_not_berts_is_refused() -> None:
+    with pytest.raises(ExportError, match="asks for BertJapaneseTokenizer"):
+        check_tokenizer_config({"tokenizer_class": "BertJapaneseTokenizer"})
+    check_tokenizer_config({"tokenizer_class": "BertTokenizer"})
+    check_tokenizer_config({})
+
+
 @pytest.mark.parametrize(
-    ("values", "message"),
+    ("given", "values", "decided"),
     [
-        ({"tokenizer_class": "BertJapaneseTokenizer"}, "asks for BertJapaneseTokenizer"),
-        ({"tokenize_chinese_chars": False}, "always splits Chinese characters"),
-        ({"strip_accents": False}, "strip_accents False with do_lower_case True"),
+        (None, {}, None),
+        (None, {"strip_accents": None}, None),
+        (None, {"strip_accents": False}, False),
+        (None, {"strip_accents": True}, True),
+        (True, {"strip_accents": False}, True),
+        (False, {}, False),
     ],
 )
-def test_tokenizer_settings_that_are_not_the_originals_are_refused(
-    values: dict[str, Any], message: str
+def test_caller_goes_before_the_file(
+    given: bool | None, values: dict[str, Any], decided: bool | None
 ) -> None:
-    with pytest.raises(ExportError, match=message):
-        check_tokenizer_config(values, True)
+    assert decide_switch(given, values, "strip_accents") is decided
 
 
-def test_tokenizer_settings_that_change_nothing_are_accepted() -> None:
-    check_tokenizer_config({}, True)
-    check_tokenizer_config({"strip_accents": True, "tokenize_chinese_chars": True}, True)
-    check_tokenizer_config({"strip_accents": False, "tokenizer_class": "BertTokenizer"}, False)
-    check_tokenizer_config({"strip_accents": None}, True)
+def test_switch_that_is_neither_true_nor_false_is_refused() -> None:
+    with pytest.raises(ExportError, match="strip_accents 'no', not true, false or null"):
+        decide_switch(None, {"strip_accents": "no"}, "strip_accents")

@@ -12,10 +12,12 @@ from onnx import numpy_helper
 
 from bertfast.bundle import Bundle
 from bertfast.config import BertConfig
+from bertfast.engine import native_kernel
 from bertfast.errors import ExportError
 from bertfast.onnx import export_bundle, precision
 from bertfast.onnx.graph import OUTPUTS, FusedGraph, assemble
 from bertfast.onnx.half_graph import HalfGraph
+from bertfast.onnx.native_gate import run_native
 from bertfast.onnx.oracle import BertOracle
 from bertfast.onnx.precision_gate import LIMITS, Limits, Miss, find_miss
 from bertfast.onnx.quantization import quantize_columns, quantize_rows, round_tokens
@@ -189,6 +191,18 @@ def test_gate_finds_the_figure_below_its_limit(
     assert (miss.figure if miss else None) == figure
 
 
+def test_gate_minds_the_native_engine_too() -> None:
+    good = {"cosine": {"logits": {"mean": 0.99, "worst": 0.96}}, "label_agreement": 1.0}
+    bad = {"cosine": {"logits": {"mean": 0.99, "worst": 0.94}}, "label_agreement": 1.0}
+    assert find_miss({**good, "native": good}, LIMITS["int8"]) is None
+    miss = find_miss({**good, "native": bad}, LIMITS["int8"])
+    assert miss is not None
+    assert miss.figure == "worst cosine of logits on the native engine"
+    both = find_miss({**bad, "native": bad}, LIMITS["int8"])
+    assert both is not None
+    assert both.figure == "worst cosine of logits"
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = small_config()
@@ -213,6 +227,12 @@ def test_export_int8_writes_what_it_measured(
     assert sorted(bundle.manifest.sha256) == ["model.onnx", "vocab.txt"]
     assert parity["reference"] == "its float32 graph"
     assert 0.99 < parity["cosine"]["mean_embedding"]["worst"] < 1
+    native = parity["native"]
+    assert native["kernel"] == native_kernel()
+    assert native["cosine"].keys() == parity["cosine"].keys()
+    assert 0.99 < native["cosine"]["mean_embedding"]["worst"] < 1
+    assert native["cosine"] != parity["cosine"]
+    assert native["label_agreement"] >= LIMITS["int8"].label_agreement
     assert parity["label_agreement"] >= LIMITS["int8"].label_agreement
     assert parity["speed_ratio"] > 0
     assert parity["limits"]["mean_cosine"] == LIMITS["int8"].mean_cosine
@@ -253,6 +273,20 @@ def test_export_int8_too_far_off_names_layer_figure_and_limit(
             gate_inputs=30,
             tolerance=1e-6,
         )
+    assert not (tmp_path / "m").exists()
+
+
+def test_export_int8_that_only_the_native_engine_misses_is_refused(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def turned(*arguments: Any) -> list[dict[str, Any]]:
+        found = run_native(*arguments)
+        return [{name: -values for name, values in outputs.items()} for outputs in found]
+
+    monkeypatch.setattr(precision, "run_native", turned)
+    message = r"^in int8 the mean cosine of \w+ on the native engine to the float32 graph is -0\.9"
+    with pytest.raises(ExportError, match=message):
+        export_bundle(checkpoint, tmp_path / "m", precision="int8", gate_inputs=30)
     assert not (tmp_path / "m").exists()
 
 

@@ -1,5 +1,6 @@
 """The session of a GPU, tried on the CPU: binding, padding, and what is refused."""
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,36 @@ def test_bound_session_gives_what_the_session_gives(tmp_path: Path, width: int) 
         output.name for output in session.get_outputs()
     ]
     assert bound.get_providers() == ["CPUExecutionProvider"]
+
+
+class WatchingSession:
+    """Stands for a session and its binding; notes which inputs are still there when it runs."""
+
+    def __init__(self) -> None:
+        self.bound: list[weakref.ref[Any]] = []
+        self.alive: list[bool] = []
+
+    def io_binding(self) -> "WatchingSession":
+        return self
+
+    def bind_ortvalue_input(self, name: str, value: Any) -> None:
+        self.bound.append(weakref.ref(value))
+
+    def bind_output(self, name: str, *place: Any) -> None:
+        pass
+
+    def run_with_iobinding(self, binding: Any, run_options: Any) -> None:
+        self.alive = [reference() is not None for reference in self.bound]
+
+    def copy_outputs_to_cpu(self) -> list[Any]:
+        return []
+
+
+def test_inputs_are_held_until_the_run_is_over() -> None:
+    # On the CPU they are numpy's memory, which a binding does not keep: a freed one was read.
+    session = WatchingSession()
+    BoundSession(session, device="cpu").run(["logits"], feeds(3))
+    assert session.alive == [True, True, True]
 
 
 @pytest.mark.parametrize("output", ["pooled_output", "sequence_output"])

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,18 @@ def test_other_devices_are_not_the_native_engines(bundle_path: Path) -> None:
     assert choice.engine == "onnxruntime"
     with pytest.raises(InputError, match="it runs on the CPU, not on 'cuda'"):
         choose_engine(manifest, device="cuda", engine="native", precision=None)
+
+
+def test_weights_of_a_model_are_not_made_more_precise(bundle_path: Path) -> None:
+    manifest = Bundle.load(bundle_path).manifest
+    with pytest.raises(InputError, match="precision 'fp32': the model holds int8 weights"):
+        choose_engine(
+            replace(manifest, precision="int8"), device="cpu", engine="auto", precision="fp32"
+        )
+    with pytest.raises(InputError, match="cannot run this model: its weights are fp16"):
+        choose_engine(
+            replace(manifest, precision="fp16"), device="cpu", engine="native", precision=None
+        )
 
 
 @pytest.mark.parametrize(

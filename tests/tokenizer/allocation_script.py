@@ -17,8 +17,9 @@ from bertfast._native import ArrowTexts, FileTexts
 VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "##a", "un", "##able", "!", "\u5927"]
 TEXTS = ["", "a!", "unable \u5927 \u00e9", *["a" * 3000 + " unable!"] * 40, "!" * 20000]
 MOST_SITES = 100_000
-# What is lost is lost in every round; a thread's buffers are kept for later in one or two.
-ROUNDS = 4
+# What is lost is lost in every round; the buffers of three threads are kept for later, each in
+# one round, which may be any.
+ROUNDS = 6
 
 
 class Mallinfo(ctypes.Structure):

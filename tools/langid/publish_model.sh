@@ -16,10 +16,10 @@ python=${PYTHON:-python}
 precision=${PRECISION-int8}
 bundle=src/bertfast/models/langid
 
-# The data are in Unicode's composed form, and so are the model's tokens.
+# What langid.prepare did to the texts: Unicode's composed form, lower case, accents kept.
 echo "== export"
 "$python" -m bertfast export "$model" "$bundle" --overwrite --max-length 64 \
-  --normalization NFC ${precision:+--precision "$precision"}
+  --normalization NFC --do-lower-case --keep-accents ${precision:+--precision "$precision"}
 
 echo "== evaluation"
 rival=()

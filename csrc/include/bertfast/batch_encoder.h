@@ -25,6 +25,7 @@ namespace bertfast {
 
 class BatchEncoder {
  public:
+  // `workspace` has a cache.
   BatchEncoder(const Tokenizer& tokenizer, std::size_t limit, Workspace* workspace,
                IdBuffer* out);
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bertfast/normal_form.h"
+#include "bertfast/token_strings.h"
 #include "bertfast/unicode.h"
 
 namespace bertfast {
@@ -21,21 +22,24 @@ constexpr Symbol kUnknownSymbol = 0;
 class Alphabet {
  public:
   // Numbers the code points of `tokens`. O(total length).
-  explicit Alphabet(const std::vector<std::vector<CodePoint>>& tokens);
+  explicit Alphabet(const TokenStrings& tokens);
 
-  // The symbol of `code_point`, kUnknownSymbol if no token holds it. O(log size).
-  Symbol symbol(CodePoint code_point) const;
+  // The symbol of `code_point`, kUnknownSymbol if no token holds it.
+  Symbol symbol(CodePoint code_point) const {
+    return symbols_[pages_[code_point >> kPageBits] << kPageBits |
+                    (code_point & (kPageSize - 1))];
+  }
   // Symbols are below this.
-  Symbol size() const { return static_cast<Symbol>(sorted_.size()) + 1; }
-  // Whether any code point in [first, last] has a symbol.
-  bool intersects(CodePoint first, CodePoint last) const;
+  Symbol size() const { return size_; }
+  // Whether any code point of a page has a symbol.
+  bool has_page(CodePoint page) const { return pages_[page] != 0; }
 
  private:
-  struct Entry {
-    CodePoint code_point;
-    Symbol symbol;
-  };
-  std::vector<Entry> sorted_;  // by code point
+  Symbol* place(CodePoint code_point);
+
+  Symbol size_ = 1;
+  std::vector<std::uint32_t> pages_;  // 0: the page of no symbols
+  std::vector<Symbol> symbols_;
 };
 
 // What to do on a code point.

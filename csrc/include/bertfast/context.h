@@ -25,7 +25,8 @@ class ContextualChunk {
   ContextualChunk(const Tokenizer& tokenizer, const IdBuffer* out,
                   std::size_t full_size, WordEncoder<kSpans>* word)
       : alphabet_(tokenizer.alphabet()),
-        rules_(tokenizer.char_map().rules()),
+        map_(tokenizer.char_map()),
+        rules_(map_.rules()),
         out_(out),
         full_size_(full_size),
         word_(word) {}
@@ -40,12 +41,7 @@ class ContextualChunk {
       const UnicodeRecord record = unicode_record(code_point);
       if (record.is_dropped()) continue;
       if (ends_chunk(record)) return finish(here);
-      const std::int64_t source = reader.index() - 1;
-      if (rules_.do_lower_case && code_point == kCapitalSigma) {
-        add(is_final(reader) ? kFinalSigma : kSmallSigma, source);
-      } else {
-        for (const CodePoint part : NormalForm(code_point, rules_)) add(part, source);
-      }
+      take(code_point, reader);
       if (!record.is_ignorable()) after_cased_ = record.is_cased();
     }
   }
@@ -56,6 +52,22 @@ class ContextualChunk {
     int combining_class;
     std::int64_t source;
   };
+
+  // Takes one code point, which `reader` has just read. Where no marks wait, nothing
+  // but a sigma and a mark depends on its neighbours.
+  void take(CodePoint code_point, const Reader& reader) {
+    const std::int64_t source = reader.index() - 1;
+    const CharEntry entry = map_.entry(code_point);
+    if (rules_.do_lower_case && code_point == kCapitalSigma) {
+      add(is_final(reader) ? kFinalSigma : kSmallSigma, source);
+    } else if (n_marks_ == 0 && entry.action() == Action::kLetter) {
+      word_->add(entry.payload(), source);
+    } else if (n_marks_ == 0 && entry.action() == Action::kPunctuation) {
+      word_->add_alone(entry.payload(), source);
+    } else {
+      for (const CodePoint part : NormalForm(code_point, rules_)) add(part, source);
+    }
+  }
 
   bool ends_chunk(UnicodeRecord record) const {
     return record.is_space() || (record.is_cjk() && rules_.tokenize_chinese_chars);
@@ -117,6 +129,7 @@ class ContextualChunk {
   }
 
   const Alphabet& alphabet_;
+  const CharMap& map_;
   const TextRules& rules_;
   const IdBuffer* out_;
   const std::size_t full_size_;

@@ -11,6 +11,8 @@
 #include <new>
 #include <utility>
 
+#include "bertfast/huge_pages.h"
+
 namespace bertfast {
 
 // A malloc'ed array of T that grows by doubling. Throws std::bad_alloc.
@@ -33,6 +35,8 @@ class GrowingArray {
     if (capacity > static_cast<std::size_t>(-1) / 2 / sizeof(T)) throw std::bad_alloc();
     void* grown = std::realloc(data_, capacity * sizeof(T));
     if (grown == nullptr) throw std::bad_alloc();
+    const std::size_t n_bytes = capacity * sizeof(T);
+    if (n_bytes >= kMinHugeBytes) ask_for_huge_pages(grown, n_bytes);
     data_ = static_cast<T*>(grown);
     capacity_ = capacity;
   }

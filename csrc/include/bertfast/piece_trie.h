@@ -18,9 +18,11 @@ namespace bertfast {
 
 constexpr std::int32_t kNoId = -1;
 
-// A word piece as it stands in a word: without the "##" of a continuation.
+// A word piece as it stands in a word: without the "##" of a continuation. It is at
+// least one symbol of memory that somebody else owns.
 struct Piece {
-  std::vector<Symbol> symbols;
+  const Symbol* symbols;
+  std::size_t length;
   std::int32_t id;
   bool is_continuation;
 };
@@ -33,9 +35,9 @@ class PieceTrie {
     std::size_t length;  // in symbols
   };
 
-  // `pieces` must be distinct, with symbols in [1, alphabet_size). O(total length)
-  // memory.
-  PieceTrie(std::vector<Piece> pieces, Symbol alphabet_size);
+  // `pieces` must be distinct, with symbols in [1, alphabet_size); they are not kept.
+  // O(total length) memory.
+  PieceTrie(const std::vector<Piece>& pieces, Symbol alphabet_size);
 
   // The longest piece that begins symbols[0, n). O(longest piece). kUnknownSymbol
   // matches nothing.

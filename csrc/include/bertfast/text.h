@@ -140,6 +140,22 @@ inline bool Utf8Reader::next_multibyte(std::uint8_t lead, CodePoint* code_point)
   return true;
 }
 
+// Calls `function` with a reader of the text's representation.
+template <class Function>
+void read_text(const Text& text, Function function) {
+  switch (text.kind) {
+    case TextKind::kAscii:
+    case TextKind::kLatin1:
+      return function(UnitReader<std::uint8_t>(text.data, text.length));
+    case TextKind::kUcs2:
+      return function(UnitReader<std::uint16_t>(text.data, text.length));
+    case TextKind::kUcs4:
+      return function(UnitReader<std::uint32_t>(text.data, text.length));
+    case TextKind::kUtf8:
+      return function(Utf8Reader(text.data, text.length));
+  }
+}
+
 }  // namespace bertfast
 
 #endif  // BERTFAST_TEXT_H_

@@ -52,10 +52,10 @@ class TextEncoder {
         start_chunk();
         break;
       case Action::kPunctuation:
-        word_.add_alone(entry.payload(), source);
+        word_.add_run_alone(map_, entry, full_size_, &reader_);
         break;
       case Action::kCjk:
-        word_.add_ideographs(map_, entry.payload(), full_size_, &reader_);
+        word_.add_run_alone(map_, entry, full_size_, &reader_);
         start_chunk();
         break;
       case Action::kExpand:

@@ -12,6 +12,7 @@
 #include "bertfast/piece_trie.h"
 #include "bertfast/special_tokens.h"
 #include "bertfast/text.h"
+#include "bertfast/token_strings.h"
 #include "bertfast/words_of_one.h"
 #include "bertfast/workspace.h"
 
@@ -23,10 +24,10 @@ constexpr std::size_t kMaxWordLength = 200;
 // Longer than any window of text.
 constexpr std::size_t kNoTokenLength = 0xFFFF;
 
-struct VocabEntry {
-  Text token;
-  std::int32_t id;
-};
+// When a tokenizer fills the cache of its first thread: 13 MB of memory and the words
+// of the vocabulary. kAtOnce is for who will encode a lot; kWhenItPays, after some
+// texts, for who may want a single answer soon.
+enum class Warming { kAtOnce, kWhenItPays };
 
 // Immutable after construction; every method is const and thread-safe. Holds no thread
 // and no lock, so a fork is safe at any time.
@@ -35,7 +36,8 @@ class Tokenizer {
   // `vocab` is read here and not kept; its tokens must be distinct. "##" marks a
   // continuation. `special_tokens` are taken for themselves wherever a text has them.
   Tokenizer(const std::vector<VocabEntry>& vocab, std::int32_t unk_id,
-            const TextRules& rules, const std::vector<VocabEntry>& special_tokens);
+            const TextRules& rules, const std::vector<VocabEntry>& special_tokens,
+            Warming warming = Warming::kAtOnce);
 
   // As the original, which has two settings of the rules and no special tokens.
   Tokenizer(const std::vector<VocabEntry>& vocab, std::int32_t unk_id,
@@ -77,16 +79,13 @@ class Tokenizer {
   std::int32_t unk_id() const { return unk_id_; }
 
  private:
-  using CodePointStrings = std::vector<std::vector<CodePoint>>;
-  Tokenizer(const CodePointStrings& tokens, const std::vector<VocabEntry>& vocab,
-            std::int32_t unk_id, const TextRules& rules,
-            const std::vector<VocabEntry>& special_tokens);
-
-  void warm(Workspace* workspace) const;
+  bool is_warm_for(const Text* texts, std::size_t limit, std::size_t begin,
+                   std::size_t end, Workspace* workspace) const;
   void encode_in(const Text* texts, std::size_t limit, std::size_t begin,
                  std::size_t end, Workspace* workspace, IdBuffer* out,
                  std::int64_t* row_ends) const;
 
+  TokenStrings tokens_;
   Alphabet alphabet_;
   CharMap char_map_;
   PieceTrie trie_;
@@ -94,7 +93,6 @@ class Tokenizer {
   WordsOfOne words_of_one_;
   std::vector<std::uint16_t> token_lengths_;  // by id
   SpecialTokenFinder special_tokens_;
-  std::vector<CodePoint> first_words_;
   mutable WorkspacePool workspaces_;
 };
 

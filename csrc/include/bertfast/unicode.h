@@ -34,6 +34,7 @@ class CodePoints {
   const CodePoint* begin() const { return begin_; }
   const CodePoint* end() const { return end_; }
   bool empty() const { return begin_ == end_; }
+  std::size_t size() const { return static_cast<std::size_t>(end_ - begin_); }
 
  private:
   const CodePoint* begin_;
@@ -66,8 +67,15 @@ class UnicodeRecord {
   std::uint32_t bits_;
 };
 
+// The generated tables: reading them is worth no call.
+extern const std::uint16_t kPages[];
+extern const std::uint32_t kRecords[];
+
 // The record of `code_point`, which must be below kCodePointCount.
-UnicodeRecord unicode_record(CodePoint code_point);
+inline UnicodeRecord unicode_record(CodePoint code_point) {
+  const std::size_t page = kPages[code_point >> kPageBits];
+  return UnicodeRecord(kRecords[page << kPageBits | (code_point & (kPageSize - 1))]);
+}
 
 // The lower case of a code point by itself, and its canonical decomposition (NFD),
 // marks kept: up to 4 long, and empty if it stays as it is.

@@ -63,18 +63,18 @@ class WordEncoder {
     push_alone(symbol, source);
   }
 
-  // Takes an ideograph, which is a word of its own, and those that `reader` has behind
-  // it, until `out` holds `full_size` ids.
+  // Takes a character that is a word of its own, and those of its kind that `reader`
+  // has behind it, until `out` holds `full_size` ids.
   template <class Reader>
-  void add_ideographs(const CharMap& map, Symbol first, std::size_t full_size,
-                      Reader* reader) {
-    add_alone(first, reader->index() - 1);
+  void add_run_alone(const CharMap& map, CharEntry first, std::size_t full_size,
+                     Reader* reader) {
+    add_alone(first.payload(), reader->index() - 1);
     while (out_->size() < full_size) {
       Reader next = *reader;
       CodePoint code_point;
       if (!next.next(&code_point)) return;
       const CharEntry entry = map.entry(code_point);
-      if (entry.action() != Action::kCjk) return;
+      if (entry.action() != first.action()) return;
       *reader = next;
       push_alone(entry.payload(), next.index() - 1);
     }

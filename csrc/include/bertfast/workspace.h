@@ -25,8 +25,8 @@ struct Workspace {
   std::array<std::uint16_t, kWindowBytes + 2 * kScanBlock> edges;
   // Ids of the words of one that were taken out of the window's text.
   std::array<std::int32_t, kWindowBytes> words_of_one;
-  ChunkCache cache;
-  bool is_warm = false;  // whether the cache has been given its first words
+  std::unique_ptr<ChunkCache> cache;  // null until it pays
+  std::size_t cold_bytes = 0;         // encoded without one
   // What a helper of a parallel batch has encoded: memory that a new thread asks the
   // system for costs a fifth of the encoding, so it is kept.
   IdBuffer helper_ids{false};

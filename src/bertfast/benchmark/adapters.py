@@ -131,7 +131,13 @@ def tensorflow_text(setup: Setup) -> Competitor:
     )
 
 
-def tokenizer_json(vocab: dict[str, int], *, do_lower_case: bool) -> str:
+def tokenizer_json(
+    vocab: dict[str, int],
+    *,
+    do_lower_case: bool,
+    strip_accents: bool | None = None,
+    tokenize_chinese_chars: bool = True,
+) -> str:
     """Return a BERT tokenizer in Hugging Face's format, with its usual settings."""
     contents = {
         "version": "1.0",
@@ -141,8 +147,8 @@ def tokenizer_json(vocab: dict[str, int], *, do_lower_case: bool) -> str:
         "normalizer": {
             "type": "BertNormalizer",
             "clean_text": True,
-            "handle_chinese_chars": True,
-            "strip_accents": None,
+            "handle_chinese_chars": tokenize_chinese_chars,
+            "strip_accents": strip_accents,
             "lowercase": do_lower_case,
         },
         "pre_tokenizer": {"type": "BertPreTokenizer"},

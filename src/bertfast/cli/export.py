@@ -65,6 +65,17 @@ _DEFAULT_GATE_INPUTS = 1000  # equals bertfast.onnx.gate.DEFAULT_INPUTS, which i
     "the vocabulary].",
 )
 @click.option(
+    "--strip-accents/--keep-accents",
+    default=None,
+    help="Whether accents are dropped [by tokenizer_config.json, else if texts are lowercased].",
+)
+@click.option(
+    "--chinese-words/--chinese-letters",
+    "tokenize_chinese_chars",
+    default=None,
+    help="Whether each CJK ideograph is a word [by tokenizer_config.json, else it is].",
+)
+@click.option(
     "--max-length", type=int, metavar="N", help="Default truncation length [the model's own]."
 )
 @click.option(
@@ -102,6 +113,8 @@ def export(
     config: str | None,
     labels: list[str] | None,
     do_lower_case: bool | None,
+    strip_accents: bool | None,
+    tokenize_chinese_chars: bool | None,
     max_length: int | None,
     normalization: str | None,
     overwrite: bool,
@@ -134,13 +147,24 @@ def export(
     }
     if kind != "savedmodel":
         options |= {"precision": precision, "float_embeddings": float_embeddings}
-        options["normalization"] = normalization
-    elif normalization is not None:
-        raise InputError("a SavedModel takes texts as they are; drop --normalization")
+        options |= {"normalization": normalization, "strip_accents": strip_accents}
+        options["tokenize_chinese_chars"] = tokenize_chinese_chars
+    else:
+        _check_saved_model(normalization, strip_accents, tokenize_chinese_chars)
     with _steps(quiet) as on_step:
         report = _run(checkpoint, output_dir, kind, {**options, "on_step": on_step})
     if not quiet:
         _print_report(report, output_dir, time.monotonic() - started)
+
+
+def _check_saved_model(normalization: str | None, *switches: bool | None) -> None:
+    if normalization is not None:
+        raise InputError("a SavedModel takes texts as they are; drop --normalization")
+    if switches != (None, None):
+        raise InputError(
+            "the tokenizer in a SavedModel is the original's; drop --strip-accents, "
+            "--keep-accents, --chinese-words and --chinese-letters"
+        )
 
 
 def _run(
@@ -207,6 +231,11 @@ def _description(
         yield "widened", f"{source['widened_to_float32']} 16-bit tensors to float32, exactly"
     yield from model
     casing = "lowercased" if manifest["do_lower_case"] else "cased"
+    strips = manifest.get("strip_accents")
+    if strips is not None:
+        casing += ", accents dropped" if strips else ", accents kept"
+    if not manifest.get("tokenize_chinese_chars", True):
+        casing += ", ideographs as letters"
     yield "texts", f"{casing} (by {decided_by['do_lower_case']})"
     if manifest.get("normalization") is not None:
         yield "normalization", manifest["normalization"]
@@ -241,9 +270,21 @@ def _measurements(parity: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"differs by {difference:.1e} at most (limit {limits[name]:.1e})"
     if "label_agreement" in parity:
         yield "labels agree", f"{parity['label_agreement']:.2%}"
+    if "cosine" in parity.get("native", {}):
+        yield from _native_cosines(parity["native"])
+        return
     for key, title in (("tensorflow", "TensorFlow"), ("native", "native engine")):
         for name, difference in parity.get(key, {}).get("max_abs_difference", {}).items():
             yield f"{name}, {title}", f"differs by {difference:.1e} at most"
+
+
+def _native_cosines(native: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say how the native engine's numbers compare with the float32 graph's."""
+    for name, cosine in native["cosine"].items():
+        worst = f", worst {cosine['worst']:.4f}" if "worst" in cosine else ""
+        yield f"{name}, native engine", f"cosine {cosine['mean']:.4f}{worst}"
+    if "label_agreement" in native:
+        yield "labels agree, native engine", f"{native['label_agreement']:.2%}"
 
 
 def _cosines(parity: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -108,6 +108,17 @@ def _fields(context: click.Context, parameter: click.Parameter, value: str) -> t
 @click.option("--overwrite", is_flag=True, help="Start anew and replace OUTPUT.")
 @click.option("--force", is_flag=True, help="Resume although inputs, model or versions changed.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads [default: all CPUs].")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Batches that run at a time, each on threads // N threads [as many as threads].",
+)
+@click.option(
+    "--max-memory",
+    metavar="SIZE",
+    help='What batches, ids and predictions under way may take, as "500MB" [no limit].',
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 @click.option(
     "--engine",
@@ -152,6 +163,8 @@ def predict(
     model: str | None,
     output: str,
     threads: int | None,
+    workers: int | None,
+    max_memory: str | None,
     device: str,
     engine: Engine,
     precision: Precision | None,
@@ -182,6 +195,8 @@ def predict(
         output=output_for(job_options.fields, bundle.manifest),
         engine=engine,
         precision=precision,
+        workers=workers,
+        max_memory=max_memory,
     )
     with nullcontext(Silence()) if quiet else show_progress() as progress:
         job = plan_job(inputs, output, predictor, options=job_options, progress=progress)

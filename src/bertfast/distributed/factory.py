@@ -15,6 +15,8 @@ from bertfast.errors import BundleError, InputError
 from bertfast.jobs.fields import Prediction, check_fields, output_for
 from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET
 from bertfast.runtime.engines import Engine, Precision
+from bertfast.runtime.memory import parse_memory
+from bertfast.runtime.overflow import Overflow, choose_stride
 from bertfast.runtime.predictor import Predictor
 from bertfast.runtime.windows import Text
 
@@ -41,6 +43,9 @@ class PredictorFactory:
         threads: of the engine, a worker. One: the cluster counts its workers by cores.
         engine: "auto", "native" or "onnxruntime"; "auto" goes by each worker's CPU.
         precision: None for the model's own, or "int8" of the native engine.
+        overflow: what becomes of texts beyond max_length; see `Predictor.predict`.
+        stride: pieces that neighbouring windows share, for overflow "window".
+        max_memory: bytes that a worker's prediction may take; see `Predictor`.
     """
 
     bundle_path: str
@@ -53,6 +58,9 @@ class PredictorFactory:
     threads: int = 1
     engine: Engine = "auto"
     precision: Precision | None = None
+    overflow: Overflow = "truncate"
+    stride: int | None = None
+    max_memory: int | None = None
 
     @classmethod
     def create(
@@ -66,6 +74,9 @@ class PredictorFactory:
         threads: int = 1,
         engine: Engine = "auto",
         precision: Precision | None = None,
+        overflow: Overflow = "truncate",
+        stride: int | None = None,
+        max_memory: int | str | None = None,
     ) -> "PredictorFactory":
         """Check the model and the options here, where an error is seen at once.
 
@@ -86,7 +97,9 @@ class PredictorFactory:
             output=output,
             engine=engine,
             precision=precision,
+            max_memory=max_memory,
         )
+        choose_stride(overflow, stride, max_length=predictor.max_length, output=output)
         with predictor:
             prediction = Prediction(
                 output, predictor.width, predictor.labels, str(model), wanted, prefix
@@ -102,6 +115,9 @@ class PredictorFactory:
             threads=threads,
             engine=engine,
             precision=precision,
+            overflow=overflow,
+            stride=stride,
+            max_memory=parse_memory(max_memory),
         )
 
     @property
@@ -127,7 +143,7 @@ class PredictorFactory:
             BundleError: the model is not there, or is another one.
         """
         prediction = self._prediction()
-        values = self._predictor().predict(texts, pairs)
+        values = self._predictor().predict(texts, pairs, overflow=self.overflow, stride=self.stride)
         scores = prediction.scores(values)
         return {
             name: _column(field, scores, prediction.label_names)
@@ -148,6 +164,7 @@ class PredictorFactory:
                     output=self.output,
                     engine=self.engine,
                     precision=self.precision,
+                    max_memory=self.max_memory,
                 )
             return _OPEN[self]
 

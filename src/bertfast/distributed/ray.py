@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from bertfast.distributed.factory import PredictorFactory
 from bertfast.errors import InputError, MissingDependencyError
+from bertfast.runtime.overflow import Overflow
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -99,6 +100,8 @@ def predict_dataset(
     fields: Sequence[str] = (),
     prefix: str = "",
     max_length: int | None = None,
+    overflow: Overflow = "truncate",
+    stride: int | None = None,
     workers: int = 2,
     batch_rows: int = DEFAULT_BATCH_ROWS,
 ) -> "Dataset":
@@ -117,6 +120,8 @@ def predict_dataset(
         fields: label, probability, probabilities, logits, embedding; () means the default.
         prefix: stands before the fields' names.
         max_length: tokens a row at most; None takes the model's own.
+        overflow: what becomes of texts beyond max_length; see `Predictor.predict`.
+        stride: pieces that neighbouring windows share, for overflow "window".
         workers: actors, one core each.
         batch_rows: rows that are sorted and batched together.
 
@@ -128,7 +133,14 @@ def predict_dataset(
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise InputError(f"workers is a positive integer, got {workers!r}")
     path = model.path if isinstance(model, ShippedModel) else model
-    factory = PredictorFactory.create(path, fields=fields, prefix=prefix, max_length=max_length)
+    factory = PredictorFactory.create(
+        path,
+        fields=fields,
+        prefix=prefix,
+        max_length=max_length,
+        overflow=overflow,
+        stride=stride,
+    )
     given = ds.columns() or []
     for name in (text_column, *([] if pair_column is None else [pair_column])):
         if given and name not in given:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bertfast.distributed.factory import PredictorFactory
 from bertfast.errors import InputError, MissingDependencyError
+from bertfast.runtime.overflow import Overflow
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -49,6 +50,8 @@ def predict_udf(
     fields: Sequence[str] = (),
     prefix: str = "",
     max_length: int | None = None,
+    overflow: Overflow = "truncate",
+    stride: int | None = None,
     batch_rows: int = DEFAULT_BATCH_ROWS,
 ) -> "Callable[..., Column]":
     """Return a Spark function of a text column, or of a text and a second text column.
@@ -64,6 +67,8 @@ def predict_udf(
         fields: label, probability, probabilities, logits, embedding; () means the default.
         prefix: stands before the fields' names.
         max_length: tokens a row at most; None takes the model's own.
+        overflow: what becomes of texts beyond max_length; see `Predictor.predict`.
+        stride: pieces that neighbouring windows share, for overflow "window".
         batch_rows: rows that are sorted and batched together.
 
     Raises:
@@ -73,7 +78,14 @@ def predict_udf(
     _check_pyspark()
     from pyspark.ml.functions import predict_batch_udf
 
-    factory = PredictorFactory.create(model, fields=fields, prefix=prefix, max_length=max_length)
+    factory = PredictorFactory.create(
+        model,
+        fields=fields,
+        prefix=prefix,
+        max_length=max_length,
+        overflow=overflow,
+        stride=stride,
+    )
 
     def make_predict() -> Callable[..., Any]:
         located = _located(factory, shipped)
@@ -103,6 +115,8 @@ def predict_dataframe(
     fields: Sequence[str] = (),
     prefix: str = "",
     max_length: int | None = None,
+    overflow: Overflow = "truncate",
+    stride: int | None = None,
     batch_rows: int = DEFAULT_BATCH_ROWS,
 ) -> "DataFrame":
     """Return the data frame with a column for each predicted field.
@@ -123,6 +137,8 @@ def predict_dataframe(
         fields=fields,
         prefix=prefix,
         max_length=max_length,
+        overflow=overflow,
+        stride=stride,
         batch_rows=batch_rows,
     )
     names = PredictorFactory.create(model, fields=fields, prefix=prefix).names

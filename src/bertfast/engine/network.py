@@ -80,6 +80,7 @@ class Network:
         output: str,
         token_budget: int,
         threads: int,
+        workers: int | None = None,
         advance: Callable[[int, int], object] = lambda n_rows, n_tokens: None,
     ) -> NDArray[np.float32]:
         """Predict rows; row i is `ids[offsets[i]:offsets[i + 1]]`, one token at least.
@@ -90,7 +91,10 @@ class Network:
             offsets: int64 [rows + 1].
             output: what to predict.
             token_budget: tokens of a batch at most.
-            threads: batches that are run side by side.
+            threads: CPU threads in all.
+            workers: batches that are run side by side at most, each on `threads // workers`
+                threads; None leaves it to the engine, which puts all threads on one batch where
+                the rows are too few to keep them busy otherwise.
             advance: told of rows and tokens that are done, now and then; what it raises stops
                 the run, and so does Ctrl-C.
 
@@ -103,7 +107,9 @@ class Network:
         """
         self.check_output(output)
         try:
-            return self._network.run(ids, segments, offsets, output, token_budget, threads, advance)
+            return self._network.run(
+                ids, segments, offsets, output, token_budget, threads, workers or 0, advance
+            )
         except ValueError as error:
             raise InputError(str(error)) from None
 

@@ -240,7 +240,7 @@ def _identity(
         },
         "model": {
             **manifest.sha256,
-            "do_lower_case": manifest.do_lower_case,
+            **manifest.tokenizer_switches(),
             "normalization": manifest.normalization,
             "device": predictor.device,
             "engine": predictor.engine,

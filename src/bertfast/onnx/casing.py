@@ -1,4 +1,4 @@
-"""Decides whether a model's texts are lowercased, and says by what."""
+"""Decides what a model's tokenizer does with texts, and says by what."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -63,8 +63,28 @@ def first_capitalised(vocab: Iterable[str]) -> str | None:
     )
 
 
-def check_tokenizer_config(values: Mapping[str, Any], do_lower_case: bool) -> None:
-    """Refuse tokenizer settings that the original's tokenizer does not have.
+def decide_switch(
+    given: bool | None, tokenizer_config: Mapping[str, Any], name: str
+) -> bool | None:
+    """Return one of Hugging Face's switches: the caller's, else the file's, else None.
+
+    Raises:
+        ExportError: the file has something else than true, false or null there.
+
+    Example:
+        >>> decide_switch(None, {"strip_accents": False}, "strip_accents")
+        False
+    """
+    if given is not None:
+        return given
+    stated = tokenizer_config.get(name)
+    if stated is None or isinstance(stated, bool):
+        return stated
+    raise ExportError(f"tokenizer_config.json has {name} {stated!r}, not true, false or null")
+
+
+def check_tokenizer_config(values: Mapping[str, Any]) -> None:
+    """Refuse tokenizers that are not BERT's.
 
     Raises:
         ExportError: the model was trained on other tokens than ours would be.
@@ -72,14 +92,3 @@ def check_tokenizer_config(values: Mapping[str, Any], do_lower_case: bool) -> No
     kind = values.get("tokenizer_class")
     if kind is not None and kind not in _TOKENIZERS:
         raise ExportError(f"tokenizer_config.json asks for {kind}, which is not BERT's WordPiece")
-    if values.get("tokenize_chinese_chars") is False:
-        raise ExportError(
-            "tokenizer_config.json has tokenize_chinese_chars false; BERT's tokenizer always "
-            "splits Chinese characters"
-        )
-    strip_accents = values.get("strip_accents")
-    if strip_accents is not None and bool(strip_accents) != do_lower_case:
-        raise ExportError(
-            f"tokenizer_config.json has strip_accents {strip_accents!r} with do_lower_case "
-            f"{do_lower_case}; BERT's tokenizer strips accents exactly when it lowercases"
-        )

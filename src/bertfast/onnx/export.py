@@ -84,6 +84,8 @@ def export_bundle(
     vocab_file: StrPath | None = None,
     config_file: StrPath | None = None,
     do_lower_case: bool | None = None,
+    strip_accents: bool | None = None,
+    tokenize_chinese_chars: bool | None = None,
     max_length: int | None = None,
     normalization: NormalForm | None = None,
     overwrite: bool = False,
@@ -108,6 +110,10 @@ def export_bundle(
         config_file: the configuration; None for bert_config.json or config.json beside it.
         do_lower_case: None to take it from tokenizer_config.json, the directory's name, or
             the vocabulary.
+        strip_accents: decompose texts and drop their accents; None to take it from
+            tokenizer_config.json, else with `do_lower_case`, as the original.
+        tokenize_chinese_chars: make each CJK ideograph a word; None to take it from
+            tokenizer_config.json, else as the original, which does.
         max_length: default truncation length of the model; None for the source's own.
         normalization: NFC, NFD, NFKC or NFKD if the model was trained on texts in this Unicode
             form alone: a Predictor puts texts into it. None leaves them as they are.
@@ -137,6 +143,8 @@ def export_bundle(
         vocab_file=vocab_file,
         config_file=config_file,
         do_lower_case=do_lower_case,
+        strip_accents=strip_accents,
+        tokenize_chinese_chars=tokenize_chinese_chars,
         max_length=max_length,
         gate_inputs=gate_inputs,
         on_step=step,
@@ -202,6 +210,8 @@ def prepare_export(
     config_file: StrPath | None,
     do_lower_case: bool | None,
     max_length: int | None,
+    strip_accents: bool | None = None,
+    tokenize_chinese_chars: bool | None = None,
     gate_inputs: int,
     on_step: Callable[[str], None],
 ) -> Prepared:
@@ -213,6 +223,8 @@ def prepare_export(
         vocab_file=Path(vocab_file) if vocab_file is not None else None,
         config_file=Path(config_file) if config_file is not None else None,
         do_lower_case=do_lower_case,
+        strip_accents=strip_accents,
+        tokenize_chinese_chars=tokenize_chinese_chars,
         max_length=max_length,
     )
     on_step(f"reading {source.checkpoint.name}")
@@ -278,5 +290,7 @@ def _write_manifest(
         parity=parity,
         source={**prepared.describe(), "graph": graph},
         normalization=normalization,
+        strip_accents=source.strip_accents,
+        tokenize_chinese_chars=source.tokenize_chinese_chars,
     )
     (folder / MANIFEST_FILE).write_text(manifest.to_json_string(), encoding="utf-8")

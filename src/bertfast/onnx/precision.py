@@ -16,6 +16,8 @@ from bertfast.errors import ExportError
 from bertfast.onnx.gate import Batch, make_batches
 from bertfast.onnx.graph import FusedGraph, assemble
 from bertfast.onnx.half_graph import HalfGraph
+from bertfast.onnx.native_gate import run_native
+from bertfast.onnx.oracle import Floats
 from bertfast.onnx.precision_gate import LIMITS, Limits, compare_precisions, find_miss, refuse
 from bertfast.onnx.quantized_graph import QuantizationPlan, QuantizedGraph
 from bertfast.onnx.simulation import (
@@ -160,7 +162,15 @@ def _measure(
 ) -> dict[str, Any]:
     model.write_bytes(assemble(graph, conversion.outputs).SerializeToString())
     conversion.on_step(f"comparing {conversion.n_inputs} inputs with the float32 graph")
-    return compare_precisions(model, float32_model, batches, conversion.outputs, gpu=gpu)
+    native = None
+    if isinstance(graph, QuantizedGraph):
+
+        def native(batches: Sequence[Batch]) -> list[dict[str, Floats]]:
+            return run_native(model, conversion.config, batches, conversion.outputs)
+
+    return compare_precisions(
+        model, float32_model, batches, conversion.outputs, gpu=gpu, native=native
+    )
 
 
 def _describe(plan: QuantizationPlan, cosines: Sequence[float]) -> dict[str, Any]:

@@ -81,6 +81,7 @@ def export_saved_model(
         gate_inputs=gate_inputs,
         on_step=step,
     )
+    _check_tokenizer(prepared)
     with staged_directory(output_dir, overwrite=overwrite) as folder:
         step("building the graph")
         signatures = _write(folder, prepared)
@@ -107,6 +108,16 @@ def _check_tensorflow() -> None:
         raise MissingDependencyError(
             'the SavedModel export needs an extra: pip install "bertfast[train,export]"'
         ) from error
+
+
+def _check_tokenizer(prepared: Prepared) -> None:
+    """The tokenizer in the graph is the original's alone."""
+    source = prepared.source
+    if source.strip_accents is not None or not source.tokenize_chinese_chars:
+        raise ExportError(
+            "the tokenizer in a SavedModel is the original's: it strips accents exactly when it "
+            "lowercases, and splits Chinese characters; export this model as a bundle"
+        )
 
 
 def _write(folder: Path, prepared: Prepared) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from bertfast.checkpoint import is_safetensors, locate
 from bertfast.config import BertConfig, GeluKind, read_json_object
 from bertfast.errors import ConfigError, ExportError, VocabError
-from bertfast.onnx.casing import check_tokenizer_config, decide_do_lower_case
+from bertfast.onnx.casing import check_tokenizer_config, decide_do_lower_case, decide_switch
 from bertfast.onnx.sentence_transformers import SentenceTransformer, read_sentence_transformer
 from bertfast.vocab import as_vocab
 
@@ -20,6 +20,7 @@ _HUGGING_FACE_KEYS = ("model_type", "architectures", "transformers_version")
 class Source:
     """A checkpoint and the files about it, all found and checked, weights not yet read.
 
+    `strip_accents` is None where accents are stripped with `do_lower_case`, as in the original.
     `decided_by` says where do_lower_case and max_length come from.
     """
 
@@ -29,6 +30,8 @@ class Source:
     vocab_file: Path
     vocab: Mapping[str, int]
     do_lower_case: bool
+    strip_accents: bool | None
+    tokenize_chinese_chars: bool
     max_length: int
     sentence_transformer: SentenceTransformer | None
     decided_by: Mapping[str, str]
@@ -45,6 +48,8 @@ def find_source(
     vocab_file: Path | None = None,
     config_file: Path | None = None,
     do_lower_case: bool | None = None,
+    strip_accents: bool | None = None,
+    tokenize_chinese_chars: bool | None = None,
     max_length: int | None = None,
 ) -> Source:
     """Find and read everything beside the weights that `path` means.
@@ -70,7 +75,9 @@ def find_source(
     lower, lower_by = decide_do_lower_case(
         do_lower_case, tokenizer, _model_name(path, folder), vocab
     )
-    check_tokenizer_config(tokenizer, lower)
+    check_tokenizer_config(tokenizer)
+    strips = decide_switch(strip_accents, tokenizer, "strip_accents")
+    chinese = decide_switch(tokenize_chinese_chars, tokenizer, "tokenize_chinese_chars")
     if library and library.lowers_text and not lower:
         raise ExportError(
             "sentence_bert_config.json lowercases texts before a cased tokenizer, "
@@ -84,6 +91,8 @@ def find_source(
         vocab_file=vocab_file,
         vocab=vocab,
         do_lower_case=lower,
+        strip_accents=None if strips == lower else strips,
+        tokenize_chinese_chars=chinese is not False,
         max_length=length,
         sentence_transformer=library,
         decided_by={"do_lower_case": lower_by, "max_length": length_by},

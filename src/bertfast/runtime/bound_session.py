@@ -38,9 +38,14 @@ class BoundSession:
         from onnxruntime import OrtValue  # type: ignore[import-untyped]
 
         binding = self._session.io_binding()
-        for name, array in input_feed.items():
-            padded = pad_width(array, self._max_width)
-            binding.bind_ortvalue_input(name, OrtValue.ortvalue_from_numpy(padded, *self._place))
+        # Held until the run is over: on the CPU a value is the array's own memory, which the
+        # binding does not keep.
+        values = {
+            name: OrtValue.ortvalue_from_numpy(pad_width(array, self._max_width), *self._place)
+            for name, array in input_feed.items()
+        }
+        for name, value in values.items():
+            binding.bind_ortvalue_input(name, value)
         for name in output_names:
             binding.bind_output(name, *self._place)
         self._session.run_with_iobinding(binding, run_options)

@@ -6,6 +6,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from bertfast.runtime.identical import DistinctRows
 from bertfast.runtime.progress import Progress
 from bertfast.runtime.stop import Stop
 
@@ -25,12 +26,21 @@ class EncodedWindow:
         ids: int32 [tokens].
         offsets: int64 [rows + 1].
         n_truncated: rows that were longer than max_length.
+        distinct: the rows to compute, None for all of them.
     """
 
     first_row: int
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     n_truncated: int = 0
+    distinct: DistinctRows | None = None
+
+    @property
+    def n_repeated(self) -> int:
+        """Rows that have the ids of an earlier one, and are not computed again."""
+        if self.distinct is None:
+            return 0
+        return len(self.distinct.places) - len(self.distinct.rows)
 
 
 class WindowRunner(Protocol):
@@ -43,6 +53,10 @@ class WindowRunner(Protocol):
     @property
     def width(self) -> int:
         """The output's last dimension."""
+
+    @property
+    def rows_are_independent(self) -> bool:
+        """Whether a row's numbers depend, bit by bit, on nothing but the row."""
 
     @property
     def survives_fork(self) -> bool:

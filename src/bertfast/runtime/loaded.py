@@ -9,13 +9,17 @@ from bertfast.runtime.encoded import FloatArray as FloatArray
 from bertfast.runtime.encoded import Values as Values
 from bertfast.runtime.encoded import WindowRunner
 from bertfast.runtime.engines import EngineChoice
+from bertfast.runtime.identical import DistinctRows, find_distinct
+from bertfast.runtime.options import PredictorOptions
 from bertfast.runtime.progress import Progress
-from bertfast.runtime.session import available_threads
 from bertfast.runtime.stop import Stop
 from bertfast.runtime.windows import Window
-from bertfast.tokenizer import Tokenizer
+from bertfast.tokenizer import Tokenizer, open_tokenizer
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from bertfast.bundle import Bundle
 
 
@@ -38,27 +42,23 @@ class LoadedModel:
         cls,
         bundle: "Bundle",
         choice: EngineChoice,
-        *,
-        device: str,
-        threads: int | None,
-        output: str,
-        max_length: int,
-        token_budget: int,
+        options: PredictorOptions,
     ) -> "LoadedModel":
         """Load the tokenizer and the network.
 
         Raises:
             BundleError: the model cannot be loaded or lacks the output.
             DeviceError: the device cannot be used.
+            InputError: `max_memory` is too small.
         """
-        tokenizer = Tokenizer(bundle.vocab_path, do_lower_case=bundle.manifest.do_lower_case)
+        tokenizer = open_tokenizer(bundle.vocab_path, **bundle.manifest.tokenizer_switches())
         sep_id = tokenizer.convert_tokens_to_ids(["[SEP]"])[0]
         runner: WindowRunner
         if choice.engine == "native":
-            runner = _native(bundle, choice, output, sep_id, token_budget, threads)
+            runner = _native(bundle, choice, options, sep_id)
         else:
-            runner = _onnx(bundle, device, output, sep_id, token_budget, threads)
-        return cls(tokenizer, runner, max_length)
+            runner = _onnx(bundle, options, sep_id)
+        return cls(tokenizer, runner, options.max_length or bundle.manifest.max_length)
 
     @property
     def output(self) -> str:
@@ -79,7 +79,16 @@ class LoadedModel:
             num_threads=num_threads,
             return_truncated=True,
         )
-        return EncodedWindow(window.first_row, ids, offsets, int(truncated.sum()))
+        n_truncated = int(truncated.sum())
+        return EncodedWindow(
+            window.first_row, ids, offsets, n_truncated, self.distinct(ids, offsets)
+        )
+
+    def distinct(
+        self, ids: "NDArray[np.int32]", offsets: "NDArray[np.int64]"
+    ) -> DistinctRows | None:
+        """Return the rows to compute where some are the same and may be computed once."""
+        return find_distinct(ids, offsets) if self.runner.rows_are_independent else None
 
     def run(self, encoded: EncodedWindow, progress: Progress, stop: Stop | None = None) -> Values:
         """Predict a window, batch by batch, and return the values in row order.
@@ -92,40 +101,41 @@ class LoadedModel:
 
 
 def _native(
-    bundle: "Bundle",
-    choice: EngineChoice,
-    output: str,
-    sep_id: int,
-    token_budget: int,
-    threads: int | None,
+    bundle: "Bundle", choice: EngineChoice, options: PredictorOptions, sep_id: int
 ) -> WindowRunner:
     from bertfast.engine import Network
     from bertfast.runtime.native_runner import NativeRunner
 
     manifest = bundle.manifest
+    output = options.output or manifest.default_output
+    plan = options.plan(manifest, choice.engine)
     network = Network(bundle.model_path, manifest.config, quantize=choice.quantizes(manifest))
     network.check_output(output)
     return NativeRunner(
-        str(bundle.path), network, output, sep_id, token_budget, threads or available_threads()
+        str(bundle.path),
+        network,
+        output,
+        sep_id,
+        plan.token_budget,
+        options.n_threads,
+        options.side_by_side(plan),
     )
 
 
-def _onnx(
-    bundle: "Bundle",
-    device: str,
-    output: str,
-    sep_id: int,
-    token_budget: int,
-    threads: int | None,
-) -> WindowRunner:
+def _onnx(bundle: "Bundle", options: PredictorOptions, sep_id: int) -> WindowRunner:
     from bertfast.runtime.onnx_runner import OnnxRunner, output_width
     from bertfast.runtime.session import open_session
 
+    manifest = bundle.manifest
+    output = options.output or manifest.default_output
+    plan = options.plan(manifest, "onnxruntime")
     session = open_session(
         bundle.model_path,
-        device=device,
-        threads=threads,
-        max_width=bundle.manifest.config.max_position_embeddings,
+        device=options.device,
+        threads=max(1, options.n_threads // plan.workers),
+        max_width=manifest.config.max_position_embeddings,
     )
     width = output_width(session, output, str(bundle.model_path))
-    return OnnxRunner(str(bundle.path), session, output, width, sep_id, token_budget)
+    return OnnxRunner(
+        str(bundle.path), session, output, width, sep_id, plan.token_budget, plan.workers
+    )

@@ -1,9 +1,11 @@
 """Windows through the native engine: rows in their order, packed without padding."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bertfast.engine import Network
 from bertfast.errors import BundleError, InputError
@@ -23,7 +25,8 @@ class NativeRunner:
         output: what is predicted.
         sep_id: the id of [SEP].
         token_budget: tokens of a batch at most.
-        threads: batches that are run side by side.
+        threads: CPU threads in all.
+        workers: batches that are run side by side at most; None leaves it to the engine.
     """
 
     name: str
@@ -32,11 +35,17 @@ class NativeRunner:
     sep_id: int
     token_budget: int
     threads: int
+    workers: int | None
 
     @property
     def width(self) -> int:
         """The output's last dimension."""
         return self.network.width(self.output)
+
+    @property
+    def rows_are_independent(self) -> bool:
+        """The engine promises it (csrc/include/bertfast/engine/model.h)."""
+        return True
 
     @property
     def survives_fork(self) -> bool:
@@ -53,8 +62,26 @@ class NativeRunner:
 
         if stop is not None:
             stop.check()
-        ids = np.ascontiguousarray(encoded.ids, np.int32)
-        offsets = np.ascontiguousarray(encoded.offsets, np.int64)
+        ids, offsets = encoded.ids, encoded.offsets
+        if encoded.distinct is not None:
+            ids, offsets = encoded.distinct.take(ids, offsets)
+        values = self._run(
+            np.ascontiguousarray(ids, np.int32), np.ascontiguousarray(offsets, np.int64), advance
+        )
+        if encoded.distinct is None:
+            return values
+        progress.advance(encoded.n_repeated, len(encoded.ids) - len(ids))
+        places = encoded.distinct.places
+        if isinstance(values, list):
+            return [values[place].copy() for place in places]
+        return values[places]
+
+    def _run(
+        self,
+        ids: NDArray[np.int32],
+        offsets: NDArray[np.int64],
+        advance: Callable[[int, int], None],
+    ) -> Values:
         try:
             values = self.network.run(
                 ids,
@@ -63,6 +90,7 @@ class NativeRunner:
                 output=self.output,
                 token_budget=self.token_budget,
                 threads=self.threads,
+                workers=self.workers,
                 advance=advance,
             )
         except InputError as error:

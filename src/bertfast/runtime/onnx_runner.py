@@ -1,6 +1,8 @@
 """Windows through ONNX Runtime: rows sorted by length, in padded batches."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +28,7 @@ class OnnxRunner:
         width: its last dimension.
         sep_id: the id of [SEP].
         token_budget: tokens of a batch at most, padding included.
+        workers: batches that are run side by side, in one session, so that they share weights.
     """
 
     name: str
@@ -34,6 +37,12 @@ class OnnxRunner:
     width: int
     sep_id: int
     token_budget: int
+    workers: int = 1
+
+    @property
+    def rows_are_independent(self) -> bool:
+        """Padding and, in int8, the rows beside it may change a row's last bits."""
+        return False
 
     @property
     def survives_fork(self) -> bool:
@@ -46,16 +55,41 @@ class OnnxRunner:
         batches = plan_batches(lengths, token_budget=self.token_budget)
         if self.output == SEQUENCE_OUTPUT:
             ragged: list[FloatArray] = [np.empty((0, self.width), np.float32)] * len(lengths)
-            for rows in batches:
-                for row, vectors in zip(rows, self._run_batch(encoded, rows, stop), strict=True):
+            for rows, padded in self._run_batches(encoded, batches, stop):
+                for row, vectors in zip(rows, padded, strict=True):
                     ragged[row] = vectors[: lengths[row]].astype(np.float32)
                 progress.advance(len(rows), int(lengths[rows].sum()))
             return ragged
         values = np.empty((len(lengths), self.width), np.float32)
-        for rows in batches:
-            values[rows] = self._run_batch(encoded, rows, stop)
+        for rows, vectors in self._run_batches(encoded, batches, stop):
+            values[rows] = vectors
             progress.advance(len(rows), int(lengths[rows].sum()))
         return values
+
+    def _run_batches(
+        self, encoded: EncodedWindow, batches: list[NDArray[np.int64]], stop: Stop | None
+    ) -> Iterator[tuple[NDArray[np.int64], FloatArray]]:
+        """Yield the rows and the values of each batch, in order; the longest come first."""
+        n_workers = min(self.workers, len(batches))
+        if n_workers < 2:
+            for rows in batches:
+                yield rows, self._run_batch(encoded, rows, stop)
+            return
+        if stop is not None:
+            _ = stop.run_options  # made once, here, before several threads ask for it
+        waiting: deque[tuple[NDArray[np.int64], Future[FloatArray]]] = deque()
+        pool = ThreadPoolExecutor(n_workers, thread_name_prefix="bertfast-run")
+        try:
+            for rows in batches:
+                if len(waiting) == 2 * n_workers:  # what is done takes memory until it is taken
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+                waiting.append((rows, pool.submit(self._run_batch, encoded, rows, stop)))
+            while waiting:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def _run_batch(
         self, encoded: EncodedWindow, rows: NDArray[np.int64], stop: Stop | None

@@ -64,7 +64,7 @@ class WindowModel(Protocol):
     """What windows of rows go through: `run` takes what `encode` gives."""
 
     def encode(self, window: Window, *, num_threads: int | None = None) -> Any:
-        """Tokenize a window; the result has `first_row`, `ids` and `n_truncated`."""
+        """Tokenize a window; the result has `first_row`, `ids`, `n_truncated`, `n_repeated`."""
 
     def run(self, encoded: Any, progress: Progress, stop: Stop | None = None) -> Values:
         """Predict a window and return the values in row order."""
@@ -94,6 +94,11 @@ class EncodedPieces:
         """The ids of all pieces."""
         return self.pieces.ids
 
+    @property
+    def n_repeated(self) -> int:
+        """Pieces that have the ids of an earlier one."""
+        return self.pieces.n_repeated
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlidingModel:
@@ -116,7 +121,8 @@ class SlidingModel:
             stride=self.stride,
             num_threads=num_threads,
         )
-        pieces = EncodedWindow(window.first_row, ids, offsets)
+        distinct = self.model.distinct(ids, offsets)
+        pieces = EncodedWindow(window.first_row, ids, offsets, distinct=distinct)
         return EncodedPieces(pieces, samples, int(cut.sum()))
 
     def run(

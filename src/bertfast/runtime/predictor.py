@@ -1,34 +1,33 @@
 """Predictor: texts in, float32 arrays out."""
 
 import ctypes
-import logging
 import os
 import threading
 import weakref
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bertfast.errors import DeviceError, InputError
-from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET, check_token_budget
-from bertfast.runtime.engines import Engine, EngineChoice, Precision, choose_engine
+from bertfast.errors import InputError
+from bertfast.runtime.batching import DEFAULT_TOKEN_BUDGET
+from bertfast.runtime.engines import Engine, EngineChoice, Precision
 from bertfast.runtime.loaded import SEQUENCE_OUTPUT, FloatArray, LoadedModel, Values
+from bertfast.runtime.memory import MemoryPlan, parse_memory
 from bertfast.runtime.normalization import normalize_windows
+from bertfast.runtime.options import PredictorOptions
 from bertfast.runtime.overflow import Overflow, SlidingModel, WindowModel, choose_stride
 from bertfast.runtime.progress import Progress, Silence, show_progress
-from bertfast.runtime.session import check_device, check_threads
 from bertfast.runtime.stop import Stop
 from bertfast.runtime.windows import DEFAULT_WINDOW, Row, Text, Window, as_rows, split_windows
 
 if TYPE_CHECKING:
-    from bertfast.bundle import Bundle
+    from concurrent.futures import ThreadPoolExecutor
 
-_LOG = logging.getLogger("bertfast")
+    from bertfast.bundle import Bundle
 
 # Token vectors are large: a window of sequence_output stays below this many bytes.
 _MAX_SEQUENCE_WINDOW_BYTES = 1 << 28
@@ -45,24 +44,15 @@ class WindowPrediction:
         values: float32 [rows, width]; for sequence_output a list of [tokens, width].
         n_tokens: tokens of the rows, special ones included and padding not.
         n_truncated: rows that were longer than max_length.
+        n_repeated: rows with the ids of an earlier one of the window, which were not computed
+            again; with overflow="window" pieces of rows. ONNX Runtime computes all rows.
     """
 
     first_row: int
     values: Values
     n_tokens: int
     n_truncated: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Options:
-    path: str
-    device: str
-    threads: int | None
-    max_length: int | None
-    token_budget: int
-    output: str | None
-    engine: Engine
-    precision: Precision | None
+    n_repeated: int = 0
 
 
 class Predictor:
@@ -96,6 +86,8 @@ class Predictor:
         output: str | None = None,
         engine: Engine = "auto",
         precision: Precision | None = None,
+        workers: int | None = None,
+        max_memory: int | str | None = None,
     ) -> None:
         """Check the model and the options; the model opens on first use.
 
@@ -103,7 +95,7 @@ class Predictor:
             bundle: an exported model directory, or a loaded Bundle; None for the embedded
                 model, which tells 72 languages apart (`bertfast.models`).
             device: "cpu", "cuda" or "cuda:N"; nothing falls back silently.
-            threads: CPU threads; None takes every CPU that this process may use.
+            threads: CPU threads in all; None takes every CPU that this process may use.
             max_length: tokens of a row at most, special ones included, by the original's
                 rule; None takes the model's own.
             token_budget: tokens of a batch at most, padding included.
@@ -112,27 +104,41 @@ class Predictor:
                 if the graph is fused and the CPU has AVX2.
             precision: "int8" makes int8 weights of a float32 model as it is loaded (native
                 only); None takes the weights as they are.
+            workers: batches that run at a time, each on `threads // workers` threads. None is
+                for many texts: as many as threads. Of few long ones the native engine then
+                puts all threads on each batch; for ONNX Runtime pass 1.
+            max_memory: bytes, or a size like "500MB", that a prediction may take besides the
+                model, the tokenizer, the texts and the result: batches, windows of ids and
+                predictions under way. Token budget, window and workers become smaller to fit
+                (`bertfast.runtime.memory`). Not bounded: with overflow="window" the pieces of
+                long texts; other calls at the same time.
 
         Raises:
             BundleError: the directory is missing, incomplete or damaged.
             DeviceError: the device is unknown or cannot be used.
             InputError: an option is wrong.
         """
-        check_device(device)
-        check_threads(threads)
-        check_token_budget(token_budget)
         from bertfast.bundle import Bundle
 
         loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
-        path = str(Path(loaded.path).absolute())
-        options = _Options(
-            path, device, threads, max_length, token_budget, output, engine, precision
+        options = PredictorOptions(
+            path=str(Path(loaded.path).absolute()),
+            device=device,
+            threads=threads,
+            max_length=max_length,
+            token_budget=token_budget,
+            output=output,
+            engine=engine,
+            precision=precision,
+            workers=workers,
+            max_memory=parse_memory(max_memory),
         )
-        _check_against(loaded, options)
+        options.check()
+        options.check_against(loaded)
         self._set_up(options, loaded)
-        self._choose()  # an engine that cannot run it is refused here
+        self._plan()  # an engine that cannot run it, or too little memory, is refused here
 
-    def _set_up(self, options: _Options, bundle: "Bundle | None") -> None:
+    def _set_up(self, options: PredictorOptions, bundle: "Bundle | None") -> None:
         self._options = options
         self._bundle = bundle
         self._model: LoadedModel | None = None
@@ -166,8 +172,13 @@ class Predictor:
 
     @property
     def token_budget(self) -> int:
-        """Tokens of a batch at most, padding included."""
-        return self._options.token_budget
+        """Tokens of a batch at most, padding included; less than asked for if memory is short."""
+        return self._plan().token_budget
+
+    @property
+    def workers(self) -> int:
+        """Batches that run at a time at most."""
+        return self._plan().workers
 
     @property
     def engine(self) -> str:
@@ -186,10 +197,11 @@ class Predictor:
 
     @property
     def largest_window(self) -> int:
-        """Rows of a window at most: the vectors of sequence_output take much memory."""
+        """Rows of a window at most: `max_memory`, or the vectors of sequence_output, limit it."""
+        rows = self._plan().window_rows
         if self.output != SEQUENCE_OUTPUT:
-            return DEFAULT_WINDOW * 1024
-        return max(1, _MAX_SEQUENCE_WINDOW_BYTES // (4 * self.max_length * self.width))
+            return rows
+        return min(rows, max(1, _MAX_SEQUENCE_WINDOW_BYTES // (4 * self.max_length * self.width)))
 
     @property
     def bundle(self) -> "Bundle":
@@ -243,12 +255,15 @@ class Predictor:
                 overflow=overflow,
                 stride=stride,
             )
-            n_truncated = 0
+            n_truncated = n_repeated = 0
             for window in windows:
                 n_truncated += window.n_truncated
+                n_repeated += window.n_repeated
                 result[window.first_row : window.first_row + len(window.values)] = window.values
         if n_truncated:
-            _LOG.info("%d of %d texts were truncated", n_truncated, len(rows))
+            _log("%d of %d texts were truncated", n_truncated, len(rows))
+        if n_repeated:
+            _log("%d of %d texts were computed once with an equal one", n_repeated, len(rows))
         return result
 
     def predict_labels(
@@ -291,7 +306,7 @@ class Predictor:
 
         Args:
             rows: texts, or (text, second text) tuples.
-            window: rows that are sorted and batched together.
+            window: rows that are sorted and batched together; fewer if `max_memory` asks.
             overflow: as for `predict`.
             stride: as for `predict`.
 
@@ -348,15 +363,21 @@ class Predictor:
         windows = normalize_windows(windows, self.bundle.manifest.normalization)
         current = next(windows, None)
         encoded = None if current is None else model.encode(current)
-        with ThreadPoolExecutor(1, thread_name_prefix="bertfast-tokenize") as tokenizing:
+        tokenizing: ThreadPoolExecutor | None = None
+        with ExitStack() as stack:
             while encoded is not None:
                 upcoming = next(windows, None)
                 future = None
                 if upcoming is not None:
+                    tokenizing = tokenizing or stack.enter_context(_tokenizing_thread())
                     future = tokenizing.submit(model.encode, upcoming, num_threads=1)
                 values = model.run(encoded, progress, stop)
                 yield WindowPrediction(
-                    encoded.first_row, values, len(encoded.ids), encoded.n_truncated
+                    encoded.first_row,
+                    values,
+                    len(encoded.ids),
+                    encoded.n_truncated,
+                    encoded.n_repeated,
                 )
                 encoded = None if future is None else future.result()
 
@@ -375,10 +396,10 @@ class Predictor:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def __getstate__(self) -> _Options:
+    def __getstate__(self) -> PredictorOptions:
         return self._options
 
-    def __setstate__(self, options: _Options) -> None:
+    def __setstate__(self, options: PredictorOptions) -> None:
         self._set_up(options, None)
 
     def __repr__(self) -> str:
@@ -387,26 +408,14 @@ class Predictor:
     def _open(self) -> LoadedModel:
         with self._lock:
             if self._model is None:
-                self._model = LoadedModel.open(
-                    self.bundle,
-                    self._choose(),
-                    device=self._options.device,
-                    threads=self._options.threads,
-                    output=self.output,
-                    max_length=self.max_length,
-                    token_budget=self._options.token_budget,
-                )
+                self._model = LoadedModel.open(self.bundle, self._choose(), self._options)
             return self._model
 
     def _choose(self) -> EngineChoice:
-        """Decide what runs the model; in another process, on its CPU."""
-        options = self._options
-        return choose_engine(
-            self.bundle.manifest,
-            device=options.device,
-            engine=options.engine,
-            precision=options.precision,
-        )
+        return self._options.choose_engine(self.bundle.manifest)
+
+    def _plan(self) -> MemoryPlan:
+        return self._options.plan(self.bundle.manifest, self.engine)
 
     def _forget_session(self) -> None:
         """Start anew in a forked child, whose copy of a session has lost its threads."""
@@ -431,6 +440,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+def _tokenizing_thread() -> "ThreadPoolExecutor":
+    """Return the thread that is a window ahead; a single window needs neither it nor its import."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(1, thread_name_prefix="bertfast-tokenize")
+
+
+def _log(message: str, *counts: int) -> None:
+    import logging  # whoever listens has loaded it
+
+    logging.getLogger("bertfast").info(message, *counts)
+
+
 def _progress(show: bool) -> AbstractContextManager[Progress]:
     return show_progress() if show else nullcontext(Silence())
 
@@ -438,31 +460,3 @@ def _progress(show: bool) -> AbstractContextManager[Progress]:
 def _check_window(window: int) -> None:
     if isinstance(window, bool) or not isinstance(window, int) or window < 1:
         raise InputError(f"window is a positive number of rows, got {window!r}")
-
-
-def _check_against(bundle: "Bundle", options: _Options) -> None:
-    """Raise InputError or DeviceError if the model cannot do what the options ask."""
-    manifest = bundle.manifest
-    if manifest.precision == "fp16" and options.device == "cpu":
-        raise DeviceError(
-            f"{bundle.path} is in fp16, which is for GPUs; pass device='cuda', or export it with "
-            f"--precision fp32 or int8 for CPUs"
-        )
-    if manifest.precision == "int8" and options.device != "cpu":
-        raise DeviceError(
-            f"{bundle.path} is in int8, whose operators ONNX Runtime has for CPUs only; export it "
-            f"with --precision fp16 for device {options.device!r}"
-        )
-    if options.output is not None and options.output not in manifest.outputs:
-        raise InputError(
-            f"{bundle.path} has no output {options.output!r}; it has {', '.join(manifest.outputs)}"
-        )
-    longest = manifest.config.max_position_embeddings
-    length = options.max_length
-    if length is None:
-        return
-    if isinstance(length, bool) or not isinstance(length, int) or not 2 <= length <= longest:
-        raise InputError(
-            f"max_length is an integer from 2 to {longest}, the model's number of positions; "
-            f"got {length!r}"
-        )

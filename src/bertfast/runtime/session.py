@@ -1,4 +1,7 @@
-"""ONNX Runtime sessions: opened with the options that text of varying length needs."""
+"""ONNX Runtime sessions: opened with the options that text of varying length needs.
+
+What only a session needs is imported when one is opened: the native engine has none.
+"""
 
 import os
 import re
@@ -6,10 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bertfast.checkpoint.mapped import map_file
 from bertfast.errors import BundleError, CheckpointError, DeviceError, InputError
-from bertfast.runtime.bound_session import BoundSession
-from bertfast.runtime.external_data import external_files
 from bertfast.runtime.stop import signals_held
 
 if TYPE_CHECKING:
@@ -118,6 +118,8 @@ def open_session(
             f"device {device!r}: {_CUDA} is installed but did not start (CUDA or cuDNN "
             f"libraries missing?); the session got only {', '.join(session.get_providers())}"
         )
+    from bertfast.runtime.bound_session import BoundSession
+
     return BoundSession(
         session, device="cuda", device_id=int(_device_id(device)), max_width=max_width
     )
@@ -125,6 +127,9 @@ def open_session(
 
 def _refuse_external_data(path: Path) -> None:
     """Raise BundleError if the model would have ONNX Runtime read other files: ours hold all."""
+    from bertfast.checkpoint.mapped import map_file
+    from bertfast.runtime.external_data import external_files
+
     try:
         files = external_files(map_file(path).data)
     except (BundleError, CheckpointError) as error:

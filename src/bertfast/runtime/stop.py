@@ -36,7 +36,8 @@ class Stop:
             from onnxruntime import RunOptions  # type: ignore[import-untyped]
 
             self._run_options = RunOptions()
-        self._run_options.terminate = self.is_set
+        if self.is_set:  # never back to False: another thread may be setting it
+            self._run_options.terminate = True
         return self._run_options
 
     def set(self) -> None:

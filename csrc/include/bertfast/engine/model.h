@@ -79,9 +79,12 @@ struct Texts {
 
 // What one thread needs; grows to the largest batch and is kept.
 struct ForwardMemory {
-  Workspace floats;
+  Workspace floats;  // of a team, its first member's is used by all
+  Workspace attention;
   Workspace products;
 };
+
+struct Member;  // team.h
 
 class Model {
  public:
@@ -102,6 +105,11 @@ class Model {
   // its own memory.
   void run(const Texts& texts, std::size_t begin, std::size_t end, Output output,
            float* out, ForwardMemory* memory) const;
+  // The same by several threads together: all members of a team call it with the same
+  // arguments, but for their own memory. It is complete when it returns to any of them.
+  // If it throws to one of them, that one has to give up the team.
+  void run(const Texts& texts, std::size_t begin, std::size_t end, Output output,
+           float* out, ForwardMemory* memory, const Member& member) const;
 
   // The last dimension of an output; 0 if it cannot be had.
   std::size_t width(Output output) const;
@@ -134,12 +142,15 @@ class Model {
   std::vector<float> smoothing(const DenseWeights& weights) const;
   Norm copy(const NormWeights& weights) const;
   LayerNorm view(const Norm& norm) const;
+  void reserve(ForwardMemory* memory, Batch* batch) const;
   void embed(const Texts& texts, Batch* batch) const;
   void run_layer(const Layer& layer, bool first_only, Batch* batch) const;
   void project(const Layer& layer, bool first_only, Batch* batch) const;
   const float* smoothed(const float* x, const std::vector<float>& factors,
                         Batch* batch) const;
-  void attend(bool first_only, Batch* batch) const;
+  void keep_first_tokens(const Layer& layer, Batch* batch) const;
+  void attend(Batch* batch) const;
+  void attend_first(Batch* batch) const;
   void feed_forward(const Layer& layer, Batch* batch) const;
   void mean(const Batch& batch, float* out) const;
   void pooled_outputs(Output output, Batch* batch, float* out) const;

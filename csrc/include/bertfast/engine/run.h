@@ -1,5 +1,5 @@
-// Predicts many texts: batches side by side on several threads, each single-threaded
-// inside.
+// Predicts many texts: batches side by side on several threads, or, where there are too
+// few for that, one after the other on all threads together.
 #ifndef BERTFAST_ENGINE_RUN_H_
 #define BERTFAST_ENGINE_RUN_H_
 
@@ -44,6 +44,9 @@ struct RunOptions {
   Output output;
   std::size_t token_budget;  // tokens of a batch at most, unless one text has more
   std::size_t n_threads;
+  // Batches side by side at most, each on n_threads / n_workers threads. 0: each on one
+  // thread, unless that leaves threads idle for long.
+  std::size_t n_workers = 0;
 };
 
 // Predicts all texts in the order given; `out` is float32 [n_texts, width], for

@@ -82,7 +82,7 @@ def open_model(
         max_length=bundle.manifest.max_length,
         hidden_size=bundle.manifest.config.hidden_size,
     )
-    tokenizer = Tokenizer(bundle.vocab_path, do_lower_case=bundle.manifest.do_lower_case)
+    tokenizer = Tokenizer(bundle.vocab_path, **bundle.manifest.tokenizer_switches())
     name = _name(given, path)
     return Model(name, files, bundle.manifest.config, tokenizer, reason)
 
@@ -149,9 +149,9 @@ def _export_int8(source: Path | None, target: Path, on_step: OnStep) -> tuple[Pa
 
 
 def _write_tokenizer(bundle: Bundle, folder: Path) -> Path:
-    """Write tokenizer.json for the others: the bundle's vocabulary with BERT's usual settings."""
+    """Write tokenizer.json for the others: the bundle's vocabulary and its settings."""
     path = folder / _TOKENIZER_FILE
-    lower = bundle.manifest.do_lower_case
-    contents = tokenizer_json(load_vocab(bundle.vocab_path), do_lower_case=lower)
+    switches = bundle.manifest.tokenizer_switches()
+    contents = tokenizer_json(load_vocab(bundle.vocab_path), **switches)
     path.write_text(contents, encoding="utf-8")
     return path
