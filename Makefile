@@ -105,8 +105,8 @@ test-matrix: ## Tokenizer, engine, runtime and quick parity checks on each CPyth
 parity-matrix: ## Every parity check in full on each CPython 3.10-3.13 found (very slow)
 	@tools/interpreter_matrix.sh --exhaustive
 
-native-test: ## Build and run the C++ core's own tests
-	@$(MAKE) --no-print-directory -C csrc test
+native-test: ## Build and run the C++ core's own tests, the fuzzers' seeds among them
+	@$(MAKE) --no-print-directory -C csrc test PYTHON="$(PYTHON)"
 
 fuzz: $(VENV)/.fuzz ## Fuzz the core and the parsers for 60 s each (needs clang)
 	@PYTHON=$(BIN)/python tools/fuzz.sh 60
