@@ -6,7 +6,7 @@
 #
 # DATA_DIR holds train.tsv, dev.tsv and test_udhr.tsv: a text, a tab, a language code.
 # WORK_DIR gets data/ (390 MB), model/ (checkpoints, 1.2 GB of records) and figures.json.
-# Needs bertfast[train,export] and tokenizers, 8 GB of memory, and 80 minutes on one core.
+# Needs bertfast[train,export] and tokenizers, 8 GB of memory, and an hour on one core.
 # Variables: PYTHON and those of publish_model.sh.
 set -euo pipefail
 data=$(realpath "${1:?usage: make_model.sh DATA_DIR WORK_DIR}")
