@@ -30,16 +30,16 @@ def test_vocabulary_is_complete_ordered_and_the_same_again(tmp_path: Path) -> No
     assert tokens[:5] == SPECIAL_TOKENS
     assert tokens[5:] == sorted(tokens[5:])
     assert max(len(token.removeprefix("##")) for token in tokens[5:]) == 3
-    tokenizer = Tokenizer(tmp_path / "one", do_lower_case=True, strip_accents=False)
+    tokenizer = Tokenizer(tmp_path / "one", do_lower_case=False)
     for text, _ in ROWS[::7]:
         assert "[UNK]" not in tokenizer.tokenize(text.rstrip("0123456789"))
 
 
-def test_samples_are_in_lower_case_without_digits() -> None:
-    texts = sample_texts([("Stra\u00dfe 12", "de"), ("ГОРОД", "ru")], random.Random(0))
+def test_samples_have_no_digits_and_are_lowered_half_the_time() -> None:
+    texts = sample_texts([("Brot 12", "de"), ("ГОРОД", "ru")], random.Random(0))
     assert len(texts) == 6000
-    assert {text.strip() for text in texts} == {"stra\u00dfe", "strasse", "город"}
-    assert 0.02 < sum(text.strip() == "strasse" for text in texts) / 3000 < 0.08
+    assert not any(character.isdigit() for text in texts for character in text)
+    assert 0.45 < sum(text.strip() == "brot" for text in texts) / 3000 < 0.55
 
 
 def test_alphabet_leaves_out_rare_and_invisible_characters() -> None:

@@ -61,7 +61,8 @@ def test_embedded_model_is_small_and_knows_72_languages(model: Predictor) -> Non
     assert len(LANGUAGE_NAMES) == 72
     assert model.max_length == 64
     assert model.output == "probabilities"
-    assert not model.bundle.manifest.do_lower_case
+    switches = model.bundle.manifest.tokenizer_switches()
+    assert (switches["do_lower_case"], switches["strip_accents"]) == (True, False)
     assert sum(model.bundle.manifest.sizes.values()) < 8 * MEGABYTE
 
 

@@ -7,12 +7,10 @@ arguments give the same bytes (one core: about a minute).
 """
 
 import argparse
-import unicodedata
-from collections.abc import Iterable
 from pathlib import Path
 
 from langid.augmentation import augment
-from langid.rows import Row, read_tsv, write_tsv
+from langid.rows import read_tsv, write_tsv
 from langid.spelling import add_transliterations
 from langid.vocabulary import write_vocab
 
@@ -32,19 +30,9 @@ def main() -> None:
     )
     print(f"vocabulary: {n_tokens:,} tokens")
     texts = augment(rows, arguments.copies, arguments.seed)
-    write_tsv(output_dir / "train.tsv", as_read(texts))
-    write_tsv(output_dir / "dev.tsv", as_read(read_tsv(arguments.data_dir / "dev.tsv")))
+    write_tsv(output_dir / "train.tsv", texts)
+    write_tsv(output_dir / "dev.tsv", read_tsv(arguments.data_dir / "dev.tsv"))
     print(f"training texts: {len(texts):,}, from {len(rows):,} lines")
-
-
-def as_read(rows: Iterable[Row]) -> list[Row]:
-    r"""Return the rows as the finished model reads them: composed, in lower case, accents kept.
-
-    Example:
-        >>> as_read([("Cafe\u0301 OL\u00c9", "es")])
-        [('café olé', 'es')]
-    """
-    return [(unicodedata.normalize("NFC", text).lower(), label) for text, label in rows]
 
 
 def _parse_arguments() -> argparse.Namespace:

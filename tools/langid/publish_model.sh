@@ -16,7 +16,8 @@ python=${PYTHON:-python}
 precision=${PRECISION-int8}
 bundle=src/bertfast/models/langid
 
-# What langid.prepare did to the texts: Unicode's composed form, lower case, accents kept.
+# The data are in Unicode's composed form, and so are the model's tokens. In training texts come in
+# every case; in lower case the model tells them apart best.
 echo "== export"
 "$python" -m bertfast export "$model" "$bundle" --overwrite --max-length 64 \
   --normalization NFC --do-lower-case --keep-accents ${precision:+--precision "$precision"}

@@ -10,15 +10,13 @@ from pathlib import Path
 from langid.changes import DIGITS
 from langid.languages import OWN_SCRIPT
 from langid.rows import Row
-from langid.spelling import upper
+from langid.spelling import lower, upper
 
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 LINES_PER_LANGUAGE = 3000
 # A character that is seen less often gets no token of its own, and a piece is not made.
 MIN_CHARACTER_COUNT = 3
 MIN_PIECE_COUNT = 5
-# Share of the lines that are put in capitals before they are lowered.
-UPPER_CASE = 0.05
 
 
 def write_vocab(
@@ -39,10 +37,7 @@ def write_vocab(
 
 
 def sample_texts(rows: Iterable[Row], rng: random.Random) -> list[str]:
-    """Return as many lines of each language, without digits, in lower case.
-
-    Some were in capitals before: that way "ß" is also "ss", and "İ" two characters.
-    """
+    """Return as many lines of each language, without digits, half of them lower-cased."""
     by_label: dict[str, list[str]] = defaultdict(list)
     for text, label in rows:
         by_label[label].append(text)
@@ -51,7 +46,7 @@ def sample_texts(rows: Iterable[Row], rng: random.Random) -> list[str]:
         # Languages with a script of their own need few pieces to be told apart.
         for i in range(LINES_PER_LANGUAGE // (4 if label in OWN_SCRIPT else 1)):
             text = DIGITS.sub(" ", lines[i % len(lines)])
-            texts.append((upper(text, label) if rng.random() < UPPER_CASE else text).lower())
+            texts.append(_in_some_case(text, label, rng.random()))
     return texts
 
 
@@ -102,6 +97,12 @@ def find_following(texts: Iterable[str]) -> set[str]:
         for first, second in pairwise(text)
         if _joins(first) and _joins(second)
     }
+
+
+def _in_some_case(text: str, label: str, draw: float) -> str:
+    if draw < 0.5:
+        return lower(text, label)
+    return upper(text, label) if draw < 0.54 else text
 
 
 def _joins(character: str) -> bool:
