@@ -55,8 +55,8 @@ class Team {
   std::size_t batch = 0;
 
  private:
-  // Steps are short: 15 to 40 us are spun, as long as a pause takes on the CPU, then the
-  // thread sleeps, since the others may have lost theirs.
+  // Steps are short: 15 to 40 us are spun, as long as a pause takes on the CPU, then
+  // the thread sleeps, since the others may have lost theirs.
   static constexpr int kSpins = 1000;
 
   static void pause() {

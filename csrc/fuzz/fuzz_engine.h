@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../tests/reference_activation.h"
 #include "bertfast/engine/linear.h"
 #include "fuzz.h"
 
@@ -70,22 +71,6 @@ class Numbers {
   Input* input_;
   std::uint64_t state_ = 0x2545F4914F6CDD1Du;
 };
-
-inline double activated(Activation activation, double x) {
-  switch (activation) {
-    case Activation::kGeluErf:
-      return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
-    case Activation::kGeluTanh:
-      return 0.5 * x *
-             (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case Activation::kRelu:
-      return std::max(x, 0.0);
-    case Activation::kTanh:
-      return std::tanh(x);
-    default:
-      return x;
-  }
-}
 
 // Half the distance of two float32 next to 1.
 constexpr double kRounding = 6e-8;

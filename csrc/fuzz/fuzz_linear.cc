@@ -124,7 +124,8 @@ Sum int8_sum(const Problem& problem, const QuantizedRow& row, std::size_t column
 
 void require_near(float given, const Sum& sum, Activation activation, double steps) {
   const double limit = 3e-6 + (steps + 8) * kRounding * sum.size;
-  REQUIRE(std::fabs(given - activated(activation, sum.value)) <= limit);
+  REQUIRE(std::fabs(given - bertfast_tests::reference_activation(activation,
+                                                                 sum.value)) <= limit);
 }
 
 void check_values(const Problem& problem, Kind kind, const float* out) {

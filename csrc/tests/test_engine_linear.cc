@@ -10,6 +10,7 @@
 
 #include "bertfast/engine/linear.h"
 #include "check.h"
+#include "reference_activation.h"
 
 namespace {
 
@@ -29,22 +30,6 @@ std::vector<float> random_floats(std::size_t count) {
   std::vector<float> values(count);
   for (float& value : values) value = normal(random_bits);
   return values;
-}
-
-double reference(Activation activation, double x) {
-  switch (activation) {
-    case Activation::kGeluErf:
-      return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
-    case Activation::kGeluTanh:
-      return 0.5 * x *
-             (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case Activation::kRelu:
-      return std::max(x, 0.0);
-    case Activation::kTanh:
-      return std::tanh(x);
-    default:
-      return x;
-  }
 }
 
 // A matrix [rows, columns] with canaries round it and between its rows.
@@ -111,7 +96,8 @@ void test_float_equals_double(const Layer& layer, std::size_t m, std::size_t gap
       // Rounding errors of a chain grow as its square root; 6 deviations.
       const double limit =
           2e-6 + 6 * 6e-8 * std::sqrt(static_cast<double>(k + 1)) * (size + 1e-3);
-      is_close &= std::fabs(out.at(row, column) - reference(activation, sum)) <= limit;
+      is_close &= std::fabs(out.at(row, column) - bertfast_tests::reference_activation(
+                                                      activation, sum)) <= limit;
     }
   }
   CHECK(is_close);
@@ -174,9 +160,11 @@ void test_int8_equals_integers(std::size_t m, std::size_t k, std::size_t n,
       const double scaled = static_cast<double>(sum) * quantized.scale * scale[column];
       const double shifted =
           static_cast<double>(weights) * quantized.shift * scale[column];
-      is_equal &= is_near(
-          out.at(row, column), reference(activation, scaled + shifted + bias[column]),
-          std::fabs(scaled) + std::fabs(shifted) + std::fabs(bias[column]));
+      is_equal &=
+          is_near(out.at(row, column),
+                  bertfast_tests::reference_activation(activation,
+                                                       scaled + shifted + bias[column]),
+                  std::fabs(scaled) + std::fabs(shifted) + std::fabs(bias[column]));
     }
   }
   CHECK(is_equal);
@@ -245,7 +233,7 @@ void test_activation_is_accurate(Activation activation, Kernel kernel) {
   linear.apply(in.data(), in.size(), 1, activation, out.data(), 1, workspace);
   double worst = 0;
   for (std::size_t i = 0; i < in.size(); ++i) {
-    const double wanted = reference(activation, in[i]);
+    const double wanted = bertfast_tests::reference_activation(activation, in[i]);
     // Far out the result is the input itself, or its negative part's limit.
     worst = std::max(worst, std::fabs(out[i] - wanted));
   }
