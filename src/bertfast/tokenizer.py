@@ -20,16 +20,17 @@ from bertfast.arguments import (
 )
 from bertfast.batch import Side, fill_padded, fill_ragged, padded_width
 from bertfast.encoding import Encoding, TensorEncoding
-from bertfast.errors import InputError, UnknownTokenError
+from bertfast.errors import InputError
 from bertfast.files import map_file
 from bertfast.implementation import make_core
 from bertfast.options import TokenizerOptions
 from bertfast.packing import check_max_length, plan_rows, plan_windows
 from bertfast.tensors import check_framework
-from bertfast.vocab import CLS_TOKEN, SEP_TOKEN, SPECIAL_TOKENS, VocabSource, as_vocab
+from bertfast.token_table import TokenTable
+from bertfast.vocab import CLS_TOKEN, SEP_TOKEN, VocabSource, as_vocab
 
 
-class Tokenizer:
+class Tokenizer(TokenTable):
     """BasicTokenizer + WordPiece of the original BERT, in native code.
 
     Immutable and safe to share between threads; pickles; survives fork. `bytes` texts are
@@ -44,10 +45,8 @@ class Tokenizer:
         [2, 4, 5, 6, 3]
     """
 
-    __slots__ = ("_core", "_options", "_special_ids", "_tokens", "_vocab")
+    __slots__ = ("_core", "_options", "_special_ids")
     _core: Any
-    _vocab: dict[str, int]
-    _tokens: dict[int, str] | None  # by id; made on first use
     _options: TokenizerOptions
     _special_ids: tuple[int, int]  # [CLS], [SEP]
 
@@ -151,16 +150,6 @@ class Tokenizer:
 
     def __repr__(self) -> str:
         return f"Tokenizer({self.vocab_size} tokens, {self._options})"
-
-    @property
-    def vocab(self) -> dict[str, int]:
-        """A copy of the vocabulary, {token: id}."""
-        return dict(self._vocab)
-
-    @property
-    def vocab_size(self) -> int:
-        """The number of ids: the highest one plus 1, as a model's embedding needs it."""
-        return max(self._vocab.values()) + 1
 
     @property
     def do_lower_case(self) -> bool:
@@ -457,49 +446,6 @@ class Tokenizer:
 
     def _specials(self, special: bool) -> tuple[int, int] | None:
         return self._special_ids if special else None
-
-    def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = False) -> str:
-        """Join the tokens of `ids` with spaces, and "##" pieces to the piece before them.
-
-        Raises:
-            UnknownTokenError: an id is not in the vocabulary.
-        """
-        tokens = self.convert_ids_to_tokens(ids)
-        if skip_special_tokens:
-            tokens = [token for token in tokens if token not in SPECIAL_TOKENS]
-        words: list[str] = []
-        for token in tokens:
-            if words and token.startswith("##"):
-                words[-1] += token[2:]
-            else:
-                words.append(token)
-        return " ".join(words)
-
-    def convert_tokens_to_ids(self, tokens: Iterable[str]) -> list[int]:
-        """Map tokens to ids.
-
-        Raises:
-            UnknownTokenError: a token is not in the vocabulary.
-        """
-        try:
-            return [self._vocab[token] for token in tokens]
-        except KeyError as error:
-            raise UnknownTokenError(f"{error.args[0]!r} is not in the vocabulary") from None
-
-    def convert_ids_to_tokens(self, ids: Iterable[int]) -> list[str]:
-        """Map ids to tokens.
-
-        Raises:
-            UnknownTokenError: an id is not in the vocabulary.
-        """
-        tokens = self._tokens
-        if tokens is None:
-            tokens = dict(zip(self._vocab.values(), self._vocab, strict=True))
-            object.__setattr__(self, "_tokens", tokens)
-        try:
-            return [tokens[int(index)] for index in ids]
-        except KeyError as error:
-            raise UnknownTokenError(f"id {error.args[0]} is not in the vocabulary") from None
 
 
 def open_tokenizer(
