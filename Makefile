@@ -120,7 +120,7 @@ fuzz-ci: $(VENV)/.test ## Fuzz what can be fuzzed here for 60 s each, two at a t
 	@$(MAKE) --no-print-directory $(VENV)/.fuzz || true
 	@PYTHON=$(BIN)/python tools/fuzz_ci.sh
 
-complexity: $(VENV)/.demo ## Is the tokenizer linear on twelve hostile families, 1 KiB to 16 MiB
+complexity: $(VENV)/.minilm ## Is the tokenizer linear on twelve hostile families, 1 KiB to 16 MiB
 	@$(BIN)/python benchmarks/complexity.py
 
 soak-fork: $(VENV)/.demo ## 1,000 processes of each kind started beside busy threads
