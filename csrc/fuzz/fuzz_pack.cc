@@ -131,6 +131,24 @@ void check_ragged(const RowPlan& plan, Side* a, Side* b, SpecialTokens special,
   }
 }
 
+// Every text alone and whole, between its special tokens.
+void check_special_tokens(const bertfast::Tokenizer& tokenizer,
+                          const std::vector<Text>& texts, Side* whole) {
+  IdBuffer ids(false);
+  Longs ends(texts.size());
+  tokenizer.encode_batch(texts, kNoLimit, 1, &ids, ends.data());
+  bertfast::add_special_tokens(kCls, kSep, texts.size(), ends.data(), &ids);
+  std::size_t at = 0;
+  for (std::size_t row = 0; row < texts.size(); ++row) {
+    REQUIRE(ids.ids().data()[at++] == kCls);
+    for (std::int64_t i = 0; i < whole->length(row); ++i)
+      REQUIRE(ids.ids().data()[at++] == whole->ids.ids().data()[whole->begin(row) + i]);
+    REQUIRE(ids.ids().data()[at++] == kSep);
+    REQUIRE(ends[row] == static_cast<std::int64_t>(at));
+  }
+  REQUIRE(ids.size() == at);
+}
+
 }  // namespace
 }  // namespace bertfast_fuzz
 
@@ -190,5 +208,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_padded<std::int64_t>(plan, &a, &b, special, rows, width);
   check_spans(plan, &a, &b, special.enabled, rows, width);
   check_ragged(plan, &a, &b, special, rows);
+  check_special_tokens(tokenizer, texts[0], &whole_a);
   return 0;
 }

@@ -35,6 +35,23 @@ void write_ids(const RowPlan& plan, std::size_t row, const Layout& at,
 
 }  // namespace
 
+void add_special_tokens(std::int32_t cls_id, std::int32_t sep_id, std::size_t n_rows,
+                        std::int64_t* row_ends, IdBuffer* ids) {
+  ids->reserve_more(2 * n_rows);
+  std::int32_t* const first = ids->ids().data();
+  std::int32_t* end = ids->end() + 2 * n_rows;
+  ids->set_end(end);
+  // From the last row on, so that each moves to where the next one has left.
+  for (std::size_t row = n_rows; row-- > 0;) {
+    const std::int64_t begin = row == 0 ? 0 : row_ends[row - 1];
+    const std::int64_t stop = row_ends[row];
+    row_ends[row] = end - first;
+    *--end = sep_id;
+    end = std::copy_backward(first + begin, first + stop, end);
+    *--end = cls_id;
+  }
+}
+
 void pack_ragged(const RowPlan& plan, const std::int32_t* ids_a,
                  const std::int32_t* ids_b, SpecialTokens special,
                  const std::int64_t* offsets, std::int32_t* ids) {

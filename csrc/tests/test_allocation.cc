@@ -18,6 +18,7 @@
 
 #include "bertfast/arrow.h"
 #include "bertfast/lines.h"
+#include "bertfast/pack.h"
 #include "bertfast/tokenizer.h"
 #include "check.h"
 
@@ -149,6 +150,7 @@ Ids encode_batch(const Tokenizer& tokenizer, int n_threads, bool with_spans,
   IdBuffer out(with_spans);
   std::vector<std::int64_t> ends(texts().size());
   tokenizer.encode_batch(texts(), limit, n_threads, &out, ends.data());
+  if (!with_spans) bertfast::add_special_tokens(1, 2, ends.size(), ends.data(), &out);
   Ids ids(out.ids().data(), out.ids().data() + out.size());
   ids.insert(ids.end(), ends.begin(), ends.end());
   return ids;

@@ -157,6 +157,30 @@ void test_pack_lays_out_pairs_and_padding() {
   CHECK(segments == (Ids{0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0}));
 }
 
+void test_special_tokens_go_round_every_row() {
+  IdBuffer ids(false);
+  std::vector<std::int64_t> ends;
+  bertfast::add_special_tokens(1, 2, 0, ends.data(), &ids);
+  CHECK(ids.size() == 0);
+  Ids expected;
+  std::vector<std::int64_t> expected_ends;
+  // Rows of 0 to 39 ids, past the first 1,024 for which there is room.
+  for (std::int32_t row = 0; row < 60; ++row) {
+    expected.push_back(1);
+    ids.reserve_more(static_cast<std::size_t>(row) % 40);
+    for (std::int32_t i = 0; i < row % 40; ++i) {
+      ids.push(100 * row + i);
+      expected.push_back(100 * row + i);
+    }
+    expected.push_back(2);
+    ends.push_back(static_cast<std::int64_t>(ids.size()));
+    expected_ends.push_back(static_cast<std::int64_t>(expected.size()));
+  }
+  bertfast::add_special_tokens(1, 2, ends.size(), ends.data(), &ids);
+  CHECK(Ids(ids.ids().data(), ids.end()) == expected);
+  CHECK(ends == expected_ends);
+}
+
 // A tokenizer that fills its cache when it pays goes two roads, one after the other.
 void test_a_late_cache_changes_nothing() {
   std::vector<VocabEntry> vocab;
@@ -198,5 +222,6 @@ int main() {
   test_batches_equal_single_texts_on_any_number_of_threads();
   test_threads_share_a_tokenizer();
   test_pack_lays_out_pairs_and_padding();
+  test_special_tokens_go_round_every_row();
   return bertfast_test::report("test_tokenizer");
 }

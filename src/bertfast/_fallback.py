@@ -76,8 +76,12 @@ class ReferenceCore:
         limit: int,
         num_threads: int,
         with_offsets: bool,
+        specials: tuple[int, int] | None = None,
     ) -> Ragged:
-        """Encode each text: ids int32 [n], row offsets int64 [rows + 1], offsets int32 [n, 2]."""
+        """Encode each text: ids int32 [n], row offsets int64 [rows + 1], offsets int32 [n, 2].
+
+        `specials` stand round each row unless None; they have no offsets.
+        """
         del num_threads  # the interpreter's lock allows one
         ids: list[int] = []
         spans: list[tuple[int, int]] = []
@@ -91,7 +95,7 @@ class ReferenceCore:
                     ids.append(index)
                     spans.append(span)
             else:
-                ids += self._ids(text, limit)
+                ids += self.encode_one(text, limit, specials)
             row_offsets.append(len(ids))
         offsets = np.array(spans, np.int32).reshape(-1, 2) if with_offsets else None
         return np.array(ids, np.int32), np.array(row_offsets, np.int64), offsets

@@ -41,6 +41,7 @@ class Core:
         limit: int,
         num_threads: int,
         with_offsets: bool,
+        specials: tuple[int, int] | None = None,
     ) -> tuple[_Ints, _Longs, _Ints | None]: ...
 
 def pack_ragged(

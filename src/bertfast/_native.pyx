@@ -103,6 +103,8 @@ cdef extern from "bertfast/pack.h" namespace "bertfast" nogil:
         cbool enabled
         int32_t cls_id
         int32_t sep_id
+    void c_add_special_tokens "bertfast::add_special_tokens"(
+        int32_t cls_id, int32_t sep_id, size_t n_rows, int64_t* row_ends, IdBuffer* ids) except +
     void c_pack_ragged "bertfast::pack_ragged"(
         const RowPlan& plan, const int32_t* ids_a, const int32_t* ids_b, SpecialTokens special,
         const int64_t* offsets, int32_t* ids)
@@ -348,11 +350,17 @@ cdef class Core:
             put(result, i + first, value)
         return result
 
-    def encode_batch(self, object texts, Py_ssize_t limit, int num_threads, bint with_offsets):
-        """Encode every text, without special tokens.
+    def encode_batch(
+        self, object texts, Py_ssize_t limit, int num_threads, bint with_offsets,
+        object specials=None,
+    ):
+        """Encode every text, `specials` round it unless None; they have no offsets.
 
         Returns ids int32 [n], row offsets int64 [rows + 1], and int32 [n, 2] or None.
         """
+        if with_offsets and specials is not None:
+            raise ValueError("special tokens have no offsets")
+        cdef SpecialTokens special = make_special(specials)
         cdef vector[Text] own_views
         cdef vector[Text]* views = &own_views
         if isinstance(texts, TextViews):
@@ -370,6 +378,9 @@ cdef class Core:
             with nogil:
                 self.tokenizer.encode_batch(
                     views[0], <size_t>limit, num_threads, out, row_ends)
+                if special.enabled:
+                    c_add_special_tokens(
+                        special.cls_id, special.sep_id, views.size(), row_ends, out)
             n = out.size()
             ids.data = out.ids().release()
             spans.data = <int32_t*>out.spans().release()

@@ -250,16 +250,18 @@ class Tokenizer(TokenTable):
             InputError: a row is not a text (named by its number), or an option is wrong.
         """
         check_max_length(max_length, pair=text_pair is not None, special=add_special_tokens)
+        specials = self._specials(add_special_tokens)
+        if text_pair is None and max_length is None:
+            ids, rows, _ = self._encode_side(texts, None, num_threads, False, specials)
+            whole = ids, rows
+            return (*whole, np.zeros(len(rows) - 1, np.bool_)) if return_truncated else whole
         ids_a, rows_a, _ = self._encode_side(texts, max_length, num_threads, False)
-        if text_pair is None and not add_special_tokens and max_length is None:
-            plain = ids_a, rows_a
-            return (*plain, np.zeros(len(rows_a) - 1, np.bool_)) if return_truncated else plain
         ids_b, rows_b = ids_a, None
         if text_pair is not None:
             ids_b, rows_b, _ = self._encode_side(text_pair, max_length, num_threads, False)
             check_same_rows(rows_a, rows_b)
         plan = plan_rows(rows_a, rows_b, max_length, special=add_special_tokens)
-        ragged = fill_ragged(plan, ids_a, ids_b, self._specials(add_special_tokens))
+        ragged = fill_ragged(plan, ids_a, ids_b, specials)
         return (*ragged, plan.truncated) if return_truncated else ragged
 
     def encode_windows(
@@ -435,12 +437,17 @@ class Tokenizer(TokenTable):
         return encoding if framework is None else encoding.to_tensors(framework)
 
     def _encode_side(
-        self, texts: Texts, max_length: int | None, num_threads: int | None, offsets: bool
+        self,
+        texts: Texts,
+        max_length: int | None,
+        num_threads: int | None,
+        offsets: bool,
+        specials: tuple[int, int] | None = None,
     ) -> Side:
         # One piece beyond max_length tells whether the row was truncated.
         limit = -1 if max_length is None else int(max_length) + 1
         result: Side = self._core.encode_batch(
-            as_texts(texts), limit, thread_count(num_threads), offsets
+            as_texts(texts), limit, thread_count(num_threads), offsets, specials
         )
         return result
 

@@ -38,6 +38,19 @@ def test_rows_equal_single_texts(tokenizer: Tokenizer, special: bool) -> None:
     assert rows_of(ragged) == [tokenizer.encode(t, add_special_tokens=special) for t in TEXTS]
 
 
+@pytest.mark.parametrize("special", [True, False])
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_rows_are_those_of_a_limit_that_nothing_reaches(
+    tokenizer: Tokenizer, special: bool, num_threads: int
+) -> None:
+    # A row with a limit is put together anew; without, in the place where its ids are.
+    texts = [text * n for n in range(40) for text in ("hello unaffable ", "", "!", "大 x")]
+    given = tokenizer.encode_ragged(texts, add_special_tokens=special, num_threads=num_threads)
+    expected = tokenizer.encode_ragged(texts, add_special_tokens=special, max_length=10_000)
+    np.testing.assert_array_equal(given[0], expected[0])
+    np.testing.assert_array_equal(given[1], expected[1])
+
+
 @pytest.mark.parametrize("texts", [TEXTS, [], ["", ""], ["hello"]])
 @pytest.mark.parametrize("special", [True, False])
 def test_arrays_have_their_types_and_sizes(

@@ -25,6 +25,12 @@ struct SpecialTokens {
   std::int32_t sep_id;
 };
 
+// Puts [CLS] before and [SEP] behind each of the rows that `ids` holds, one after the
+// other, in place; row i ends before row_ends[i]. `ids` has no spans. Throws
+// std::bad_alloc, with nothing changed.
+void add_special_tokens(std::int32_t cls_id, std::int32_t sep_id, std::size_t n_rows,
+                        std::int64_t* row_ends, IdBuffer* ids);
+
 // Writes row i at ids[offsets[i]].
 void pack_ragged(const RowPlan& plan, const std::int32_t* ids_a,
                  const std::int32_t* ids_b, SpecialTokens special,
