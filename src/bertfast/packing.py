@@ -59,10 +59,14 @@ def plan_rows(
     Source: google-research/bert run_classifier.py, convert_single_example, whose
     `_truncate_seq_pair` pops from the longer side, from b on a tie.
     """
-    la = np.diff(a_offsets)
-    lb = np.zeros_like(la) if b_offsets is None else np.diff(b_offsets)
-    na, nb = _truncated_lengths(la, lb, max_length, special=special)
-    b_begin = np.zeros_like(la) if b_offsets is None else b_offsets[:-1]
+    la = a_offsets[1:] - a_offsets[:-1]
+    if b_offsets is None:
+        b_begin = nb = lb = np.zeros_like(la)
+        na = la if max_length is None else np.minimum(la, max_length - (2 if special else 0))
+    else:
+        b_begin = b_offsets[:-1]
+        lb = b_offsets[1:] - b_begin
+        na, nb = _truncated_lengths(la, lb, max_length, special=special)
     return Plan(
         samples=np.arange(len(la)),
         a_begin=a_offsets[:-1],

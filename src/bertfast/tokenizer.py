@@ -251,14 +251,16 @@ class Tokenizer(TokenTable):
         """
         check_max_length(max_length, pair=text_pair is not None, special=add_special_tokens)
         specials = self._specials(add_special_tokens)
-        if text_pair is None and max_length is None:
-            ids, rows, _ = self._encode_side(texts, None, num_threads, False, specials)
+        if text_pair is None and not (max_length and return_truncated):
+            room = max_length - 2 * add_special_tokens if max_length else None
+            ids, rows, _ = self._encode_side(texts, room, num_threads, False, specials)
             whole = ids, rows
             return (*whole, np.zeros(len(rows) - 1, np.bool_)) if return_truncated else whole
-        ids_a, rows_a, _ = self._encode_side(texts, max_length, num_threads, False)
+        limit = _one_more(max_length)
+        ids_a, rows_a, _ = self._encode_side(texts, limit, num_threads, False)
         ids_b, rows_b = ids_a, None
         if text_pair is not None:
-            ids_b, rows_b, _ = self._encode_side(text_pair, max_length, num_threads, False)
+            ids_b, rows_b, _ = self._encode_side(text_pair, limit, num_threads, False)
             check_same_rows(rows_a, rows_b)
         plan = plan_rows(rows_a, rows_b, max_length, special=add_special_tokens)
         ragged = fill_ragged(plan, ids_a, ids_b, specials)
@@ -415,10 +417,11 @@ class Tokenizer(TokenTable):
         framework = check_framework(return_tensors)
         check_max_length(max_length, pair=pair, special=add_special_tokens)
         keep = max_length if truncation and not stride else None
-        side_a = self._encode_side(texts, keep, num_threads, return_offsets)
+        limit = _one_more(keep)
+        side_a = self._encode_side(texts, limit, num_threads, return_offsets)
         side_b = side_a
         if text_pair is not None:
-            side_b = self._encode_side(text_pair, keep, num_threads, return_offsets)
+            side_b = self._encode_side(text_pair, limit, num_threads, return_offsets)
             check_same_rows(side_a[1], side_b[1])
         rows_b = side_b[1] if pair else None
         if stride and max_length is not None:
@@ -439,20 +442,25 @@ class Tokenizer(TokenTable):
     def _encode_side(
         self,
         texts: Texts,
-        max_length: int | None,
+        limit: int | None,
         num_threads: int | None,
         offsets: bool,
         specials: tuple[int, int] | None = None,
     ) -> Side:
-        # One piece beyond max_length tells whether the row was truncated.
-        limit = -1 if max_length is None else int(max_length) + 1
+        """Encode at most `limit` pieces of each text, and `specials` round them."""
+        most = -1 if limit is None else int(limit)
         result: Side = self._core.encode_batch(
-            as_texts(texts), limit, thread_count(num_threads), offsets, specials
+            as_texts(texts), most, thread_count(num_threads), offsets, specials
         )
         return result
 
     def _specials(self, special: bool) -> tuple[int, int] | None:
         return self._special_ids if special else None
+
+
+def _one_more(max_length: int | None) -> int | None:
+    """Return a limit that shows by one piece too many whether a row was truncated."""
+    return None if max_length is None else int(max_length) + 1
 
 
 def open_tokenizer(

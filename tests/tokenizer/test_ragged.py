@@ -39,14 +39,19 @@ def test_rows_equal_single_texts(tokenizer: Tokenizer, special: bool) -> None:
 
 
 @pytest.mark.parametrize("special", [True, False])
+@pytest.mark.parametrize("max_length", [None, 2, 7, 10_000])
 @pytest.mark.parametrize("num_threads", [1, 3])
-def test_rows_are_those_of_a_limit_that_nothing_reaches(
-    tokenizer: Tokenizer, special: bool, num_threads: int
+def test_rows_made_in_place_equal_rows_put_together(
+    tokenizer: Tokenizer, special: bool, max_length: int | None, num_threads: int
 ) -> None:
-    # A row with a limit is put together anew; without, in the place where its ids are.
-    texts = [text * n for n in range(40) for text in ("hello unaffable ", "", "!", "大 x")]
-    given = tokenizer.encode_ragged(texts, add_special_tokens=special, num_threads=num_threads)
-    expected = tokenizer.encode_ragged(texts, add_special_tokens=special, max_length=10_000)
+    # Rows are put together from a plan where it is asked what was left out of them.
+    texts = [text * n for n in range(40) for text in ("hello unaffable ", "", "!", "\u5927 x")]
+    given = tokenizer.encode_ragged(
+        texts, add_special_tokens=special, max_length=max_length, num_threads=num_threads
+    )
+    expected = tokenizer.encode_ragged(
+        texts, add_special_tokens=special, max_length=max_length or 10_000, return_truncated=True
+    )
     np.testing.assert_array_equal(given[0], expected[0])
     np.testing.assert_array_equal(given[1], expected[1])
 
