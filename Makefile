@@ -62,7 +62,7 @@ bench-tokenize: $(VENV)/.bench ## Speed of the tokenizer beside its rivals
 
 # Both models, the stream and two threads: over an hour on one core. Rivals that are not
 # installed are named with the command that installs them.
-bench-predict: $(VENV)/.bench ## Speed of prediction beside other runtimes, MiniLM and BERT-base (slow)
+bench-predict: $(VENV)/.minilm $(VENV)/.bench ## Speed of prediction beside other runtimes, MiniLM and BERT-base (slow)
 	@mkdir -p build
 	@$(BIN)/bertfast benchmark predict --stream 12288 --json build/predict-minilm.json --plot build/predict-minilm.png
 	@$(BIN)/bertfast benchmark predict --model random-base --json build/predict-base.json --plot build/predict-base.png
@@ -73,7 +73,7 @@ instructions: $(VENV)/.demo ## Instructions per byte of the tokenizer (needs val
 soak: $(VENV)/.demo ## Memory of the tokenizer over 100 million texts
 	@$(BIN)/python benchmarks/soak_tokenizer.py
 
-soak-predict: $(VENV)/.demo ## Memory of a Predictor over 100,000 batches of varied shapes
+soak-predict: $(VENV)/.minilm ## Memory of a Predictor over 100,000 batches of varied shapes
 	@$(BIN)/python benchmarks/soak_predictor.py
 
 parity: $(VENV)/.test ## Every parity check of the core in full (slow); counts go to build/parity.json

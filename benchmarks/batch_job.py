@@ -188,6 +188,8 @@ def stub_bundle(folder: Path) -> Bundle:
 def main() -> None:
     """Run one of the two; see the top of this file."""
     kind, *arguments = sys.argv[1:] or ["stub"]
+    if kind not in ("stub", "model") or (kind == "model" and not arguments):
+        sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if kind == "model":

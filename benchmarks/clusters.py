@@ -101,6 +101,8 @@ def measure(start: Callable[[], Run], rows: Rows, expected: Any) -> dict[str, An
 
 def main() -> None:
     """Run all three; see the top of this file."""
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+        sys.exit(__doc__)
     bundle, *given = sys.argv[1:]
     rows = texts(int((given or ["20000"])[0]))
     predictor = Predictor(bundle, threads=1)

@@ -72,6 +72,6 @@ def make_weights() -> dict[str, Array]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit("usage: python tools/write_tiny_bert.py FOLDER")
     main(Path(sys.argv[1]))

@@ -140,7 +140,7 @@ def _fields(context: click.Context, parameter: click.Parameter, value: str) -> t
     type=click.Choice(OVERFLOWS),
     default="truncate",
     show_default=True,
-    help="Cut longer texts, or predict them in windows and pool these (see docs/jobs.md).",
+    help="Cut longer texts, or predict them in windows and pool these (see docs/export.md).",
 )
 @click.option(
     "--stride",
