@@ -119,7 +119,8 @@ class Run {
         width_(model.width(options.output)),
         plan_(make_plan(texts, n_texts, options)),
         teams_(plan_.n_teams),
-        errors_(plan_.n_teams * plan_.team_size) {}
+        memories_(plan_.n_teams * plan_.team_size),
+        errors_(memories_.size()) {}
 
   bool go(Observer* observer) {
     std::promise<void> start;
@@ -153,8 +154,9 @@ class Run {
   void work(std::size_t thread, Observer* observer) noexcept {
     Team& team = teams_[thread / plan_.team_size];
     const Member member{&team, thread % plan_.team_size};
+    std::unique_ptr<ForwardMemory>& memory = memories_[thread];
     try {
-      std::unique_ptr<ForwardMemory> memory = pool_->take();
+      memory = pool_->take();
       while (true) {
         if (member.is_first())
           team.batch = is_stopped_ ? plan_.batches.size() : next_.fetch_add(1);
@@ -198,6 +200,9 @@ class Run {
   const std::size_t width_;
   const Plan plan_;
   std::vector<Team> teams_;
+  // Of each thread. One that gives up its team leaves its memory here, until all
+  // threads are joined: the others may be writing to it.
+  std::vector<std::unique_ptr<ForwardMemory>> memories_;
   std::vector<std::exception_ptr> errors_;  // of each thread
   std::atomic<std::size_t> next_{0};
   std::atomic<std::size_t> texts_done_{0};
