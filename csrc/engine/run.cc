@@ -151,10 +151,13 @@ class Run {
   }
 
  private:
-  void work(std::size_t thread, Observer* observer) noexcept {
+  // There is no catch (...): where the observer waits for the interpreter's lock while
+  // Python ends, Python unwinds the thread, and who holds that up aborts the process.
+  void work(std::size_t thread, Observer* observer) {
     Team& team = teams_[thread / plan_.team_size];
     const Member member{&team, thread % plan_.team_size};
     std::unique_ptr<ForwardMemory>& memory = memories_[thread];
+    Leaving leaving{this, &team};
     try {
       memory = pool_->take();
       while (true) {
@@ -166,14 +169,24 @@ class Run {
         if (observer != nullptr && !report(observer)) is_stopped_ = true;
       }
       pool_->give_back(std::move(memory));
+      leaving.run = nullptr;
     } catch (const TeamBroken&) {
       // Who broke it says why.
-    } catch (...) {
+    } catch (const std::exception&) {
       errors_[thread] = std::current_exception();
-      is_stopped_ = true;
-      team.give_up();
     }
   }
+
+  // However a thread leaves its work, unless `run` is null by then, the others stop.
+  struct Leaving {
+    Run* run;
+    Team* team;
+    ~Leaving() {
+      if (run == nullptr) return;
+      run->is_stopped_ = true;
+      team->give_up();
+    }
+  };
 
   void run(const Range& batch, ForwardMemory* memory, const Member& member) {
     const std::int64_t first = texts_.offsets[batch.begin] - texts_.offsets[0];

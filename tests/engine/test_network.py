@@ -281,6 +281,46 @@ def test_python_threads_share_a_network(network: Network, config: BertConfig) ->
     assert same == [True] * 30
 
 
+@pytest.mark.parametrize(("threads", "workers"), [(1, 1), (2, 2), (2, 1)])
+def test_the_interpreter_ends_beside_a_daemon_that_predicts(
+    model_path: Path, threads: int, workers: int
+) -> None:
+    code = f"""
+        import sys, threading, time
+        from bertfast.engine import Network
+        from tests.engine.models import random_rows
+        from tests.engine.test_network import LENGTHS
+        from tests.small_bert import small_config
+
+        class Late:
+            def __del__(self, sleep=time.sleep):
+                sleep(0.5)  # without the lock, which the daemon takes or is ended
+
+        config = small_config(hidden_size=48, intermediate_size=100)
+        network = Network(sys.argv[1], config)
+        rows = random_rows(config, LENGTHS * 200).arguments()
+        begun = threading.Event()
+
+        def work():
+            while True:
+                network.run(*rows, output="logits", token_budget=64, threads={threads},
+                            workers={workers}, advance=lambda *_: begun.set())
+
+        sys.modules["late"] = Late()
+        threading.Thread(target=work, daemon=True).start()
+        begun.wait()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(model_path)],
+        cwd=Path(__file__).parent.parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("kernel", ["portable", "avx2", "avx512"])
 def test_kernels_agree(model_path: Path, config: BertConfig, network: Network, kernel: str) -> None:
     rows = random_rows(config, LENGTHS)
