@@ -36,8 +36,8 @@ cdef extern from "bertfast/arrow.h" nogil:
     cdef struct ArrowArray:
         void (*release)(ArrowArray*) noexcept
     cdef struct ArrowArrayStream:
-        int (*get_schema)(ArrowArrayStream*, ArrowSchema*) noexcept
-        int (*get_next)(ArrowArrayStream*, ArrowArray*) noexcept
+        int (*get_schema)(ArrowArrayStream*, ArrowSchema*) noexcept nogil
+        int (*get_next)(ArrowArrayStream*, ArrowArray*) noexcept nogil
         const char* (*get_last_error)(ArrowArrayStream*) noexcept
 
 cdef extern from "bertfast/arrow.h" namespace "bertfast" nogil:
@@ -247,19 +247,26 @@ cdef class ArrowTexts(TextViews):
 
     cdef read_array(self):
         schema, array = self.capsules
-        self.append(
-            <ArrowSchema*>PyCapsule_GetPointer(schema, b"arrow_schema"),
-            <ArrowArray*>PyCapsule_GetPointer(array, b"arrow_array"))
+        cdef ArrowSchema* kind = <ArrowSchema*>PyCapsule_GetPointer(schema, b"arrow_schema")
+        check_arrow_kind(kind)
+        self.append(kind, <ArrowArray*>PyCapsule_GetPointer(array, b"arrow_array"))
 
+    # The interpreter's lock is released: a stream may read ahead on threads that want it.
     cdef read_stream(self):
         cdef ArrowArrayStream* stream = <ArrowArrayStream*>PyCapsule_GetPointer(
             self.capsules, b"arrow_array_stream")
         cdef ArrowSchema schema
         cdef ArrowArray array
-        check_arrow(stream, stream.get_schema(stream, &schema))
+        cdef int code
+        with nogil:
+            code = stream.get_schema(stream, &schema)
+        check_arrow(stream, code)
         try:
+            check_arrow_kind(&schema)
             while True:
-                check_arrow(stream, stream.get_next(stream, &array))
+                with nogil:
+                    code = stream.get_next(stream, &array)
+                check_arrow(stream, code)
                 if array.release == NULL:
                     return
                 self.keep(array)
@@ -275,12 +282,15 @@ cdef class ArrowTexts(TextViews):
             raise
 
     cdef append(self, const ArrowSchema* schema, const ArrowArray* array):
-        if not is_arrow_text(schema[0]):
-            raise InputError(
-                f"expected an Arrow array of strings, got the Arrow format "
-                f"{schema.format.decode()!r}; cast it to string")
         if append_arrow_texts(schema[0], array[0], &self.views) >= 0:
             raise InputError(f"row {self.views.size()}: expected str or bytes, got null")
+
+
+cdef check_arrow_kind(const ArrowSchema* schema):
+    if not is_arrow_text(schema[0]):
+        raise InputError(
+            f"expected an Arrow array of strings, got the Arrow format "
+            f"{schema.format.decode()!r}; cast it to string")
 
 
 cdef check_arrow(ArrowArrayStream* stream, int code):
