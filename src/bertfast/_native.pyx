@@ -122,7 +122,7 @@ ctypedef fused id_t:
 KERNEL = (<bytes>scanner_kernel().name).decode("ascii")
 UNICODE_VERSION = (<bytes>unicode_version()).decode("ascii")
 
-cdef object MAX_SPAN = 2**31 - 1
+cdef size_t MAX_SPAN = 2**31 - 1
 
 # Above this many ids a list of ids makes its own int objects.
 cdef object MAX_INTS = 2**20
@@ -376,7 +376,9 @@ cdef class Core:
         if isinstance(texts, TextViews):
             views = &(<TextViews>texts).views
         else:
-            view_texts(texts, with_offsets, views)
+            view_texts(texts, views)
+        if with_offsets:
+            check_spans(views[0])
         offsets = np.zeros(len(texts) + 1, np.int64)
         cdef int64_t[::1] row_offsets = offsets
         cdef int64_t* row_ends = &row_offsets[0] + 1
@@ -411,16 +413,22 @@ cdef int view_entries(dict tokens, vector[VocabEntry]* entries) except -1:
     return 0
 
 
-cdef int view_texts(tuple texts, bint with_offsets, vector[Text]* views) except -1:
+cdef int view_texts(tuple texts, vector[Text]* views) except -1:
     cdef Text view
     cdef Py_ssize_t row
     views.reserve(len(texts))
     for row, text in enumerate(texts):
         if not view_text(text, &view):
             raise InputError(f"row {row}: expected str or bytes, got {type(text).__name__}")
-        if with_offsets and len(text) > MAX_SPAN:
-            raise InputError(f"row {row}: offsets need a text of at most {MAX_SPAN} code points")
         views.push_back(view)
+    return 0
+
+
+cdef int check_spans(const vector[Text]& views) except -1:
+    cdef size_t row
+    for row in range(views.size()):
+        if views[row].length > MAX_SPAN:
+            raise InputError(f"row {row}: offsets need a text of at most {MAX_SPAN} code points")
     return 0
 
 
