@@ -20,6 +20,21 @@ cdef extern from "Python.h":
     void* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
 
+cdef extern from *:
+    """
+    // Until CPython 3.12 a C extension could make a str in a form of its own, which the macros
+    // above take for an empty one.
+    static inline int make_ready(PyObject* text) {
+    #if PY_VERSION_HEX < 0x030C0000
+      return PyUnicode_READY(text);
+    #else
+      (void)text;
+      return 0;
+    #endif
+    }
+    """
+    int make_ready(object text) except -1
+
 cdef extern from "bertfast/text.h" namespace "bertfast" nogil:
     cdef enum class TextKind:
         kAscii
@@ -140,6 +155,7 @@ cdef inline void put(list values, Py_ssize_t index, object value):
 cdef int view_text(object text, Text* view) except -1:
     """Point `view` at the memory of `text`, which must outlive it; 0 if it is no text."""
     if isinstance(text, str):
+        make_ready(text)
         view.data = PyUnicode_DATA(text)
         view.length = <size_t>PyUnicode_GET_LENGTH(text)
         if PyUnicode_IS_ASCII(text):
