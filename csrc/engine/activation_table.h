@@ -3,7 +3,8 @@
 // holds them all.
 //
 // The polynomials interpolate at Chebyshev's nodes. They are computed in double
-// precision when they are first wanted, which takes some 20 microseconds.
+// precision when a model is made, or when they are first wanted without one, which
+// takes some 20 microseconds.
 #ifndef BERTFAST_ENGINE_ACTIVATION_TABLE_H_
 #define BERTFAST_ENGINE_ACTIVATION_TABLE_H_
 

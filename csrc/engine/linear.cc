@@ -285,8 +285,10 @@ Linear Linear::from_int8(const std::int8_t* weight, const float* scale,
 Linear Linear::quantize(const float* weight, const float* bias, std::size_t k,
                         std::size_t n, Kernel kernel) {
   std::vector<float> scale(n, 0.0f);
+  std::vector<float> damage(n, 0.0f);  // NaN where a column holds a NaN or an infinity
   for (std::size_t i = 0; i < k * n; ++i) {
     scale[i % n] = std::max(scale[i % n], std::fabs(weight[i]));
+    damage[i % n] += weight[i] * 0.0f;
   }
   std::vector<std::int8_t> quantized(k * n);
   for (std::size_t i = 0; i < k * n; ++i) {
@@ -295,7 +297,7 @@ Linear Linear::quantize(const float* weight, const float* bias, std::size_t k,
     const float value = std::nearbyint(weight[i] * (127.0f / largest));
     quantized[i] = static_cast<std::int8_t>(std::min(127.0f, std::max(-127.0f, value)));
   }
-  for (float& largest : scale) largest /= 127.0f;
+  for (std::size_t j = 0; j < n; ++j) scale[j] = scale[j] / 127.0f + damage[j];
   return from_int8(quantized.data(), scale.data(), bias, k, n, kernel);
 }
 

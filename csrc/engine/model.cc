@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "kernels.h"
 #include "team.h"
 
 namespace bertfast::engine {
@@ -33,6 +34,16 @@ void softmax(float* x, std::size_t n) {
   float sum = 0.0f;
   for (std::size_t i = 0; i < n; ++i) sum += x[i] = std::exp(x[i] - largest);
   for (std::size_t i = 0; i < n; ++i) x[i] /= sum;
+}
+
+// Computes the tables of the activations, which are static objects, before any thread
+// can want them: a fork in that moment would leave a child that waits for them for
+// ever.
+void make_activation_tables(Kernel kernel) {
+  const FloatKernel* floats = float_kernel(kernel);
+  const Int8Kernel* bytes = int8_kernel(kernel);
+  if (floats != nullptr) floats->activate(Activation::kIdentity, nullptr, 0, 0, 0);
+  if (bytes != nullptr) bytes->activate(Activation::kIdentity, nullptr, 0, 0, 0);
 }
 
 std::invalid_argument bad_token(const char* what, std::int32_t given,
@@ -79,6 +90,7 @@ Model::Model(const ModelShape& shape, const EmbeddingWeights& embeddings, Kernel
                         embeddings.word_scales + shape.vocab_size);
   }
   layers_.reserve(shape.n_layers);
+  make_activation_tables(kernel);
 }
 
 Linear Model::pack(const DenseWeights& weights, std::size_t k, std::size_t n) const {

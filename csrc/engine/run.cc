@@ -119,7 +119,8 @@ class Run {
         width_(model.width(options.output)),
         plan_(make_plan(texts, n_texts, options)),
         teams_(plan_.n_teams),
-        errors_(plan_.n_teams * plan_.team_size) {}
+        memories_(plan_.n_teams * plan_.team_size),
+        errors_(memories_.size()) {}
 
   bool go(Observer* observer) {
     std::promise<void> start;
@@ -150,11 +151,15 @@ class Run {
   }
 
  private:
-  void work(std::size_t thread, Observer* observer) noexcept {
+  // There is no catch (...): where the observer waits for the interpreter's lock while
+  // Python ends, Python unwinds the thread, and who holds that up aborts the process.
+  void work(std::size_t thread, Observer* observer) {
     Team& team = teams_[thread / plan_.team_size];
     const Member member{&team, thread % plan_.team_size};
+    std::unique_ptr<ForwardMemory>& memory = memories_[thread];
+    Leaving leaving{this, &team};
     try {
-      std::unique_ptr<ForwardMemory> memory = pool_->take();
+      memory = pool_->take();
       while (true) {
         if (member.is_first())
           team.batch = is_stopped_ ? plan_.batches.size() : next_.fetch_add(1);
@@ -164,14 +169,24 @@ class Run {
         if (observer != nullptr && !report(observer)) is_stopped_ = true;
       }
       pool_->give_back(std::move(memory));
+      leaving.run = nullptr;
     } catch (const TeamBroken&) {
       // Who broke it says why.
-    } catch (...) {
+    } catch (const std::exception&) {
       errors_[thread] = std::current_exception();
-      is_stopped_ = true;
-      team.give_up();
     }
   }
+
+  // However a thread leaves its work, unless `run` is null by then, the others stop.
+  struct Leaving {
+    Run* run;
+    Team* team;
+    ~Leaving() {
+      if (run == nullptr) return;
+      run->is_stopped_ = true;
+      team->give_up();
+    }
+  };
 
   void run(const Range& batch, ForwardMemory* memory, const Member& member) {
     const std::int64_t first = texts_.offsets[batch.begin] - texts_.offsets[0];
@@ -198,6 +213,9 @@ class Run {
   const std::size_t width_;
   const Plan plan_;
   std::vector<Team> teams_;
+  // Of each thread. One that gives up its team leaves its memory here, until all
+  // threads are joined: the others may be writing to it.
+  std::vector<std::unique_ptr<ForwardMemory>> memories_;
   std::vector<std::exception_ptr> errors_;  // of each thread
   std::atomic<std::size_t> next_{0};
   std::atomic<std::size_t> texts_done_{0};

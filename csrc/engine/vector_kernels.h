@@ -25,6 +25,7 @@ BERTFAST_TARGET inline void store(float* at, Vector value) {
   *reinterpret_cast<UnalignedVector*>(at) = value;
 }
 BERTFAST_TARGET inline Vector fill(float value) { return Vector{} + value; }
+// b if one is NaN.
 BERTFAST_TARGET inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
 
 template <std::size_t kStep, std::size_t... I>
@@ -49,9 +50,10 @@ struct Largest {
   BERTFAST_TARGET static Vector apply(Vector a, Vector b) { return larger(a, b); }
 };
 
-// e^x for x <= 0, to 1e-7 of its value; below -87 as at -87. Cephes' polynomial.
+// e^x for x <= 0, to 1e-7 of its value; below -87 as at -87. Cephes' polynomial. NaN
+// gives NaN.
 BERTFAST_TARGET inline Vector exp_of(Vector x) {
-  x = larger(x, fill(-87.0f));
+  x = larger(fill(-87.0f), x);
   // Adding 1.5 * 2^23 rounds to an integer, which the low bits then hold.
   const Vector shifted = x * 1.44269504f + 12582912.0f;
   const Vector n = shifted - 12582912.0f;
@@ -64,8 +66,7 @@ BERTFAST_TARGET inline Vector exp_of(Vector x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * (r * r) + r + 1.0f;
-  const Ints exponent = reinterpret_cast<Ints>(shifted) << 23;
-  return reinterpret_cast<Vector>(reinterpret_cast<Ints>(p) + exponent);
+  return p * reinterpret_cast<Vector>((reinterpret_cast<Ints>(shifted) + 127) << 23);
 }
 
 // c[r][v] = sum over i of a[r * lda + i] * b[i * ldb + v], for kRows rows and kVectors

@@ -220,6 +220,26 @@ void test_quantize_rounds_columns(Kernel kernel) {
 }
 
 // An input of the identity matrix's size shows the activation itself.
+// A column that holds one is NaN throughout: it must not become a sound number.
+void test_quantize_keeps_nan_and_infinity(Kernel kernel) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity}) {
+    const std::size_t k = 3, n = 20;
+    std::vector<float> weight(k * n, 0.5f);
+    weight[1 * n + 4] = bad;
+    const Linear linear = Linear::quantize(weight.data(), nullptr, k, n, kernel);
+    const std::vector<float> in = {1.0f, 2.0f, 3.0f};
+    std::vector<float> out(n);
+    Workspace workspace;
+    linear.apply(in.data(), 1, k, Activation::kIdentity, out.data(), n, workspace);
+    for (std::size_t column = 0; column < n; ++column) {
+      CHECK(column == 4 ? std::isnan(out[column])
+                        : std::fabs(out[column] - 3.0f) < 0.1f);
+    }
+  }
+}
+
 void test_activation_is_accurate(Activation activation, Kernel kernel) {
   const float one = 1.0f;
   const Linear linear = Linear::from_float(&one, nullptr, 1, 1, kernel);
@@ -340,6 +360,7 @@ void test_company(Kernel kernel, std::size_t k, std::size_t n, std::size_t m) {
 }
 
 void test_kernel(Kernel kernel) {
+  test_quantize_keeps_nan_and_infinity(kernel);
   test_random_shapes(kernel, 60);
   test_float_equals_double(Layer(1537, 33), 31, 0, true, Activation::kGeluErf, kernel);
   test_int8_equals_integers(15, 4096, 64, 0, true, Activation::kIdentity, kernel);

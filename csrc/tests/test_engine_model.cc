@@ -3,6 +3,7 @@
 // threads.
 #include <atomic>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -88,6 +89,35 @@ void test_attention(Kernel kernel, std::size_t n_keys, std::size_t n_queries,
   CHECK(worst < 1e-5 * std::max(1.0f, deviation * deviation));
   CHECK(is_clean);
   CHECK(out.back() == kCanary);
+}
+
+// Whatever bits the NaN has: a damaged model must not look sound.
+void test_attention_keeps_nan(Kernel kernel, std::size_t n_keys) {
+  constexpr std::size_t kSize = 16;
+  const VectorOps& ops = vector_ops(kernel);
+  const Floats v(n_keys * kSize, 1.0f);
+  Workspace memory;
+  auto* scratch = static_cast<float*>(
+      memory.reserve(sizeof(float) * ops.attention_scratch(n_keys, kSize)));
+  for (const std::uint32_t bits :
+       {0x7FC00000u, 0xFFC00001u, 0x7FC001FFu, 0x7F800000u}) {
+    float bad;
+    std::memcpy(&bad, &bits, sizeof bad);
+    Floats q(2 * kSize, 1.0f), k(n_keys * kSize, 1.0f), out(2 * kSize);
+    q[kSize + 3] = bad;
+    ops.attend({q.data(), kSize, 2, k.data(), v.data(), kSize, n_keys, kSize,
+                out.data(), kSize},
+               scratch);
+    for (std::size_t i = 0; i < kSize; ++i) {
+      CHECK(std::fabs(out[i] - 1.0f) < 1e-5f);
+      CHECK(std::isnan(out[kSize + i]));
+    }
+    k[(n_keys - 1) * kSize] = bad;
+    ops.attend({q.data(), kSize, 1, k.data(), v.data(), kSize, n_keys, kSize,
+                out.data(), kSize},
+               scratch);
+    for (std::size_t i = 0; i < kSize; ++i) CHECK(std::isnan(out[i]));
+  }
 }
 
 void test_norms(Kernel kernel, std::size_t width) {
@@ -319,6 +349,7 @@ int main() {
         test_attention(kernel, n, 1, size, 4.0f);
       }
     }
+    for (const std::size_t n : {1, 15, 16, 40}) test_attention_keeps_nan(kernel, n);
     for (const std::size_t width : {1, 2, 8, 15, 16, 24, 31, 32, 100, 384, 768}) {
       test_norms(kernel, width);
       test_embeddings(kernel, width);

@@ -85,12 +85,28 @@ cdef extern from "bertfast/engine/run.h" namespace "bertfast::engine" nogil:
         size_t token_budget
         size_t n_threads
         size_t n_workers
-    cbool run_texts(
-        const Model&, const Texts&, size_t n_texts, const RunOptions&, float* out, MemoryPool*,
-        Observer*) except +
 
 cdef extern from *:
     """
+    #include <exception>
+
+    // What a run has thrown, kept until the interpreter's lock is held. The catch (...) that
+    // Cython writes round a call would stop the unwinding by which Python ends a thread that
+    // wants its lock, as the observer does, while the interpreter ends: that aborts the process.
+    struct Thrown {
+      std::exception_ptr error;
+      void rethrow() const { if (error) std::rethrow_exception(error); }
+    };
+    template <class... Arguments>
+    bool run_texts_and_keep(Thrown* thrown, Arguments&&... arguments) {
+      try {
+        return bertfast::engine::run_texts(arguments...);
+      } catch (const std::exception&) {
+        thrown->error = std::current_exception();
+        return false;
+      }
+    }
+
     // Hands what was done to a function that takes the interpreter's lock.
     struct CallbackObserver final : bertfast::engine::Observer {
       int (*function)(void*, std::size_t, std::size_t);
@@ -100,6 +116,11 @@ cdef extern from *:
       }
     };
     """
+    cdef cppclass Thrown:
+        void rethrow() except +
+    cbool run_texts_and_keep(
+        Thrown*, const Model&, const Texts&, size_t n_texts, const RunOptions&, float* out,
+        MemoryPool*, Observer*) nogil
     cdef cppclass CallbackObserver(Observer):
         int (*function)(void*, size_t, size_t) noexcept
         void* context
@@ -265,6 +286,7 @@ cdef class Network:
         cdef RunOptions options
         cdef CallbackObserver observer
         cdef Call call = Call()
+        cdef Thrown thrown
         cdef size_t n_texts = <size_t>max(0, offsets.shape[0] - 1)
         cdef cbool done
         options.output = <Output><int>OUTPUTS[output]
@@ -284,8 +306,10 @@ cdef class Network:
         observer.function = tell
         observer.context = <void*>call
         with nogil:
-            done = run_texts(
-                self.model[0], texts, n_texts, options, &values[0], &self.pool, &observer)
+            done = run_texts_and_keep(
+                &thrown, self.model[0], texts, n_texts, options, &values[0], &self.pool,
+                &observer)
+        thrown.rethrow()
         if not done:
             raise call.error
         return result

@@ -20,6 +20,21 @@ cdef extern from "Python.h":
     void* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
 
+cdef extern from *:
+    """
+    // Until CPython 3.12 a C extension could make a str in a form of its own, which the macros
+    // above take for an empty one.
+    static inline int make_ready(PyObject* text) {
+    #if PY_VERSION_HEX < 0x030C0000
+      return PyUnicode_READY(text);
+    #else
+      (void)text;
+      return 0;
+    #endif
+    }
+    """
+    int make_ready(object text) except -1
+
 cdef extern from "bertfast/text.h" namespace "bertfast" nogil:
     cdef enum class TextKind:
         kAscii
@@ -36,8 +51,8 @@ cdef extern from "bertfast/arrow.h" nogil:
     cdef struct ArrowArray:
         void (*release)(ArrowArray*) noexcept
     cdef struct ArrowArrayStream:
-        int (*get_schema)(ArrowArrayStream*, ArrowSchema*) noexcept
-        int (*get_next)(ArrowArrayStream*, ArrowArray*) noexcept
+        int (*get_schema)(ArrowArrayStream*, ArrowSchema*) noexcept nogil
+        int (*get_next)(ArrowArrayStream*, ArrowArray*) noexcept nogil
         const char* (*get_last_error)(ArrowArrayStream*) noexcept
 
 cdef extern from "bertfast/arrow.h" namespace "bertfast" nogil:
@@ -122,7 +137,7 @@ ctypedef fused id_t:
 KERNEL = (<bytes>scanner_kernel().name).decode("ascii")
 UNICODE_VERSION = (<bytes>unicode_version()).decode("ascii")
 
-cdef object MAX_SPAN = 2**31 - 1
+cdef size_t MAX_SPAN = 2**31 - 1
 
 # Above this many ids a list of ids makes its own int objects.
 cdef object MAX_INTS = 2**20
@@ -140,6 +155,7 @@ cdef inline void put(list values, Py_ssize_t index, object value):
 cdef int view_text(object text, Text* view) except -1:
     """Point `view` at the memory of `text`, which must outlive it; 0 if it is no text."""
     if isinstance(text, str):
+        make_ready(text)
         view.data = PyUnicode_DATA(text)
         view.length = <size_t>PyUnicode_GET_LENGTH(text)
         if PyUnicode_IS_ASCII(text):
@@ -247,19 +263,26 @@ cdef class ArrowTexts(TextViews):
 
     cdef read_array(self):
         schema, array = self.capsules
-        self.append(
-            <ArrowSchema*>PyCapsule_GetPointer(schema, b"arrow_schema"),
-            <ArrowArray*>PyCapsule_GetPointer(array, b"arrow_array"))
+        cdef ArrowSchema* kind = <ArrowSchema*>PyCapsule_GetPointer(schema, b"arrow_schema")
+        check_arrow_kind(kind)
+        self.append(kind, <ArrowArray*>PyCapsule_GetPointer(array, b"arrow_array"))
 
+    # The interpreter's lock is released: a stream may read ahead on threads that want it.
     cdef read_stream(self):
         cdef ArrowArrayStream* stream = <ArrowArrayStream*>PyCapsule_GetPointer(
             self.capsules, b"arrow_array_stream")
         cdef ArrowSchema schema
         cdef ArrowArray array
-        check_arrow(stream, stream.get_schema(stream, &schema))
+        cdef int code
+        with nogil:
+            code = stream.get_schema(stream, &schema)
+        check_arrow(stream, code)
         try:
+            check_arrow_kind(&schema)
             while True:
-                check_arrow(stream, stream.get_next(stream, &array))
+                with nogil:
+                    code = stream.get_next(stream, &array)
+                check_arrow(stream, code)
                 if array.release == NULL:
                     return
                 self.keep(array)
@@ -275,12 +298,15 @@ cdef class ArrowTexts(TextViews):
             raise
 
     cdef append(self, const ArrowSchema* schema, const ArrowArray* array):
-        if not is_arrow_text(schema[0]):
-            raise InputError(
-                f"expected an Arrow array of strings, got the Arrow format "
-                f"{schema.format.decode()!r}; cast it to string")
         if append_arrow_texts(schema[0], array[0], &self.views) >= 0:
             raise InputError(f"row {self.views.size()}: expected str or bytes, got null")
+
+
+cdef check_arrow_kind(const ArrowSchema* schema):
+    if not is_arrow_text(schema[0]):
+        raise InputError(
+            f"expected an Arrow array of strings, got the Arrow format "
+            f"{schema.format.decode()!r}; cast it to string")
 
 
 cdef check_arrow(ArrowArrayStream* stream, int code):
@@ -366,7 +392,9 @@ cdef class Core:
         if isinstance(texts, TextViews):
             views = &(<TextViews>texts).views
         else:
-            view_texts(texts, with_offsets, views)
+            view_texts(texts, views)
+        if with_offsets:
+            check_spans(views[0])
         offsets = np.zeros(len(texts) + 1, np.int64)
         cdef int64_t[::1] row_offsets = offsets
         cdef int64_t* row_ends = &row_offsets[0] + 1
@@ -401,16 +429,22 @@ cdef int view_entries(dict tokens, vector[VocabEntry]* entries) except -1:
     return 0
 
 
-cdef int view_texts(tuple texts, bint with_offsets, vector[Text]* views) except -1:
+cdef int view_texts(tuple texts, vector[Text]* views) except -1:
     cdef Text view
     cdef Py_ssize_t row
     views.reserve(len(texts))
     for row, text in enumerate(texts):
         if not view_text(text, &view):
             raise InputError(f"row {row}: expected str or bytes, got {type(text).__name__}")
-        if with_offsets and len(text) > MAX_SPAN:
-            raise InputError(f"row {row}: offsets need a text of at most {MAX_SPAN} code points")
         views.push_back(view)
+    return 0
+
+
+cdef int check_spans(const vector[Text]& views) except -1:
+    cdef size_t row
+    for row in range(views.size()):
+        if views[row].length > MAX_SPAN:
+            raise InputError(f"row {row}: offsets need a text of at most {MAX_SPAN} code points")
     return 0
 
 

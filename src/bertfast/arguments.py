@@ -10,6 +10,8 @@ from bertfast import _native
 from bertfast.errors import InputError
 from bertfast.packing import Plan
 
+_MAX_THREADS = 2**31 - 1  # of a C int; the core starts no more than there is work for
+
 Text = str | bytes
 Texts = Iterable[Text]
 
@@ -42,7 +44,7 @@ def thread_count(num_threads: int | None) -> int:
         return 0
     if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 1:
         raise InputError(f"num_threads is a positive integer or None, got {num_threads!r}")
-    return num_threads
+    return min(num_threads, _MAX_THREADS)
 
 
 def check_call(

@@ -37,16 +37,25 @@ class Plan:
     truncated: NDArray[np.bool_]
 
 
-def check_max_length(max_length: int | None, *, pair: bool, special: bool) -> None:
-    """Raise InputError if `max_length` has no room for the special tokens of a row."""
+# No row has more tokens: their ids alone would be 4 TiB.
+_LONGEST = 2**40
+
+
+def check_max_length(max_length: int | None, *, pair: bool, special: bool) -> int | None:
+    """Return `max_length` as an int that numpy can reckon with; any larger one means the same.
+
+    Raises:
+        InputError: it has no room for the special tokens of a row.
+    """
     if max_length is None:
-        return
+        return None
     least = (3 if pair else 2) if special else 1
     if isinstance(max_length, bool) or not isinstance(max_length, int | np.integer):
         raise InputError(f"max_length is an integer or None, got {max_length!r}")
     if max_length < least:
         what = "a pair of texts" if pair else "a text"
         raise InputError(f"max_length={max_length} is too small for {what}: at least {least}")
+    return min(int(max_length), _LONGEST)
 
 
 def plan_rows(
@@ -114,6 +123,7 @@ def plan_windows(
     Raises:
         InputError: a window would hold `stride` pieces or fewer, so that it could not advance.
     """
+    shared = min(stride, max_length)  # which no window exceeds; stride may be any integer
     la = np.diff(a_offsets)
     lb = np.zeros_like(la) if b_offsets is None else np.diff(b_offsets)
     has_b = lb > 0
@@ -121,18 +131,18 @@ def plan_windows(
         pieces = max_length - (3 if special else 0)
         fair = _truncated_lengths(la, lb, max_length, special=special)[0]
         must_slide = has_b & (fair + lb > pieces)
-        most = np.where(must_slide, max(pieces - stride - 1, 0), pieces)
+        most = np.where(must_slide, max(pieces - shared - 1, 0), pieces)
         la = np.where(has_b, np.minimum(fair, most), la)
     slide = np.where(has_b, lb, la)  # the pieces that the windows slide over
     room = np.where(has_b, max_length - la - (3 if special else 0), max_length - 2 * special)
-    stuck = np.flatnonzero((slide > room) & (room <= stride))
+    stuck = np.flatnonzero((slide > room) & (room <= shared))
     if len(stuck):
         row = int(stuck[0])
         raise InputError(
             f"row {row}: max_length={max_length} leaves {max(int(room[row]), 0)} pieces a window, "
             f"which must be more than stride={stride}"
         )
-    step = np.maximum(room - stride, 1)
+    step = np.maximum(room - shared, 1)
     windows = np.where(slide > room, 1 + -(-(slide - room) // step), 1)
     samples = np.repeat(np.arange(len(la)), windows)
     nth = np.arange(len(samples)) - np.repeat(np.cumsum(windows) - windows, windows)

@@ -249,7 +249,9 @@ class Tokenizer(TokenTable):
         Raises:
             InputError: a row is not a text (named by its number), or an option is wrong.
         """
-        check_max_length(max_length, pair=text_pair is not None, special=add_special_tokens)
+        max_length = check_max_length(
+            max_length, pair=text_pair is not None, special=add_special_tokens
+        )
         specials = self._specials(add_special_tokens)
         if text_pair is None and not (max_length and return_truncated):
             room = max_length - 2 * add_special_tokens if max_length else None
@@ -288,7 +290,8 @@ class Tokenizer(TokenTable):
             InputError: a row is not a text (named by its number), or an option is wrong.
         """
         check_call(max_length, "longest", None, stride, True)
-        check_max_length(max_length, pair=text_pair is not None, special=True)
+        pair = text_pair is not None
+        max_length = check_max_length(max_length, pair=pair, special=True) or max_length
         ids_a, rows_a, _ = self._encode_side(texts, None, num_threads, False)
         ids_b, rows_b = ids_a, None
         if text_pair is not None:
@@ -415,7 +418,7 @@ class Tokenizer(TokenTable):
         pair = text_pair is not None
         check_call(max_length, padding, pad_to_multiple_of, stride, truncation)
         framework = check_framework(return_tensors)
-        check_max_length(max_length, pair=pair, special=add_special_tokens)
+        max_length = check_max_length(max_length, pair=pair, special=add_special_tokens)
         keep = max_length if truncation and not stride else None
         limit = _one_more(keep)
         side_a = self._encode_side(texts, limit, num_threads, return_offsets)
@@ -448,7 +451,7 @@ class Tokenizer(TokenTable):
         specials: tuple[int, int] | None = None,
     ) -> Side:
         """Encode at most `limit` pieces of each text, and `specials` round them."""
-        most = -1 if limit is None else int(limit)
+        most = -1 if limit is None else limit
         result: Side = self._core.encode_batch(
             as_texts(texts), most, thread_count(num_threads), offsets, specials
         )

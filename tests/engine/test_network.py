@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -279,6 +280,101 @@ def test_python_threads_share_a_network(network: Network, config: BertConfig) ->
     for thread in threads:
         thread.join()
     assert same == [True] * 30
+
+
+@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="ASan is to be first")
+def test_a_fork_beside_the_first_run_leaves_a_child_that_works(
+    model_path: Path, tmp_path: Path
+) -> None:
+    compiler = shutil.which("gcc") or shutil.which("clang")
+    if compiler is None or not sys.platform.startswith("linux"):
+        pytest.skip("needs Linux and a C compiler")
+    # The tables of the activations take half a second, in which the process forks.
+    source = """
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <unistd.h>
+        double erfc(double x) {
+          static int n_calls;
+          if (n_calls++ == 0) usleep(500000);
+          return ((double (*)(double))dlsym(RTLD_NEXT, "erfc"))(x);
+        }
+    """
+    code = """
+        import os, signal, sys, threading, time
+        from bertfast.engine import Network
+        from tests.engine.models import random_rows
+        from tests.engine.test_network import run
+        from tests.small_bert import small_config
+
+        config = small_config(hidden_size=48, intermediate_size=100)
+        network = Network(sys.argv[1], config)
+        rows = random_rows(config, [8])
+        thread = threading.Thread(target=run, args=(network, rows, "logits"))
+        thread.start()
+        time.sleep(0.2)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            run(network, rows, "logits")
+            os._exit(0)
+        print(os.waitpid(child, 0)[1])
+        thread.join()
+    """
+    (tmp_path / "slow.c").write_text(textwrap.dedent(source))
+    library = str(tmp_path / "slow.so")
+    command = [compiler, "-shared", "-fPIC", str(tmp_path / "slow.c"), "-o", library, "-ldl"]
+    subprocess.run(command, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code), str(model_path)],
+        env=os.environ | {"LD_PRELOAD": library},
+        cwd=Path(__file__).parent.parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr
+
+
+@pytest.mark.parametrize(("threads", "workers"), [(1, 1), (2, 2), (2, 1)])
+def test_the_interpreter_ends_beside_a_daemon_that_predicts(
+    model_path: Path, threads: int, workers: int
+) -> None:
+    code = f"""
+        import sys, threading, time
+        from bertfast.engine import Network
+        from tests.engine.models import random_rows
+        from tests.engine.test_network import LENGTHS
+        from tests.small_bert import small_config
+
+        class Late:
+            def __del__(self, sleep=time.sleep):
+                sleep(0.5)  # without the lock, which the daemon takes or is ended
+
+        config = small_config(hidden_size=48, intermediate_size=100)
+        network = Network(sys.argv[1], config)
+        rows = random_rows(config, LENGTHS * 200).arguments()
+        begun = threading.Event()
+
+        def work():
+            while True:
+                network.run(*rows, output="logits", token_budget=64, threads={threads},
+                            workers={workers}, advance=lambda *_: begun.set())
+
+        sys.modules["late"] = Late()
+        threading.Thread(target=work, daemon=True).start()
+        begun.wait()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(model_path)],
+        cwd=Path(__file__).parent.parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("kernel", ["portable", "avx2", "avx512"])

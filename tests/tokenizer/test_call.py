@@ -208,3 +208,41 @@ def test_numpy_integers_are_lengths(tokenizer: Tokenizer) -> None:
         TEXTS, max_length=np.int64(8), padding="max_length"
     )
     assert encoding.input_ids.shape == (5, 8)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint64])
+def test_numpy_integers_of_any_width_do_not_wrap(tokenizer: Tokenizer, dtype: Any) -> None:
+    texts = ["hello " * 200]
+    for text_pair in (None, texts):
+        result = tokenizer(
+            texts,
+            text_pair,
+            max_length=dtype(100),
+            padding="max_length",
+            pad_to_multiple_of=64,
+        )
+        expected = tokenizer(
+            texts, text_pair, max_length=100, padding="max_length", pad_to_multiple_of=64
+        )
+        np.testing.assert_array_equal(result.input_ids, expected.input_ids)
+        assert result.input_ids.shape == (1, 128)
+    windows = tokenizer(texts, max_length=dtype(100), stride=2)
+    expected = tokenizer(texts, max_length=100, stride=2)
+    np.testing.assert_array_equal(windows.input_ids, expected.input_ids)
+
+
+@pytest.mark.parametrize("huge", [2**31, 2**63 - 1, int(1e30)])  # the last: Hugging Face's
+def test_huge_options_are_as_good_as_none(tokenizer: Tokenizer, huge: int) -> None:
+    expected = tokenizer(TEXTS).input_ids
+    for result in (
+        tokenizer(TEXTS, max_length=huge),
+        tokenizer(TEXTS, max_length=huge, stride=1),
+        tokenizer(TEXTS, max_length=64, stride=huge),
+        tokenizer(TEXTS, num_threads=huge),
+    ):
+        np.testing.assert_array_equal(result.input_ids, expected)
+    assert tokenizer.encode("hello", max_length=huge) == tokenizer.encode("hello")
+    ids, offsets, _, _ = tokenizer.encode_windows(TEXTS, max_length=huge, stride=huge)
+    plain = tokenizer.encode_ragged(TEXTS)
+    np.testing.assert_array_equal(ids, plain[0])
+    np.testing.assert_array_equal(offsets, plain[1])

@@ -1,5 +1,8 @@
 """One text at a time: tokenize, encode, decode and the conversions."""
 
+import ctypes
+import sys
+
 import numpy as np
 import pytest
 
@@ -150,3 +153,20 @@ def test_implementation_is_the_one_asked_for(tokenizer: Tokenizer, implementatio
 def test_native_core_is_what_users_get(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BERTFAST_IMPLEMENTATION", raising=False)
     assert Tokenizer(small_vocab()).implementation == "native"
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there is no such str any more")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_str_that_an_old_extension_has_made(tokenizer: Tokenizer) -> None:
+    make = ctypes.pythonapi.PyUnicode_FromStringAndSize
+    make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_ssize_t]
+    units = ctypes.pythonapi.PyUnicode_AsUnicode
+    units.restype, units.argtypes = ctypes.c_void_p, [ctypes.py_object]
+
+    def legacy() -> str:
+        text: str = make(None, 5)
+        ctypes.memmove(units(text), ctypes.create_unicode_buffer("hello"), 20)
+        return text
+
+    assert tokenizer.encode(legacy()) == tokenizer.encode("hello")
+    assert tokenizer.encode_ragged([legacy()])[0].tolist() == tokenizer.encode("hello")

@@ -1,5 +1,6 @@
 """return_offsets: where each piece stands in its text, in code points."""
 
+import mmap
 import unicodedata
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertfast import Encoding, Tokenizer
+from bertfast.errors import InputError
 from tests.conftest import TokenizerFactory
 from tests.tokenizer.original import piece_spans
 from tests.tokenizer.vocabulary import SPECIAL_TOKENS, alphabet_vocab, small_vocab
@@ -153,3 +155,19 @@ def _hard_tokenizer(make: TokenizerFactory, unknown: str, *, do_lower_case: bool
 def test_offsets_of_long_texts_equal_the_oracle(tokenizer: Tokenizer, text: str) -> None:
     encoding = tokenizer([text], return_offsets=True)
     assert spans_of(encoding)[1:-1] == piece_spans(text, VOCAB, do_lower_case=True)
+
+
+def test_offsets_that_no_int32_holds_are_refused_in_any_form(
+    make_tokenizer: TokenizerFactory,
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    tokenizer = make_tokenizer(small_vocab())
+    if tokenizer.implementation != "native":
+        pytest.skip("the reference copies the text")
+    size = 2**31
+    memory = mmap.mmap(-1, size)  # no page of which is ever touched
+    array = pyarrow.LargeStringArray.from_buffers(
+        2, pyarrow.py_buffer(np.array([0, 0, size], np.int64)), pyarrow.py_buffer(memory)
+    )
+    with pytest.raises(InputError, match="row 1: offsets need a text of at most 2147483647"):
+        tokenizer(array, return_offsets=True)

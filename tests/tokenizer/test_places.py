@@ -1,5 +1,11 @@
 """Texts read where they lie: Arrow arrays and mapped files give what a list gives."""
 
+import shutil
+import subprocess
+import sys
+import sysconfig
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +83,52 @@ def test_other_arrow_types_are_refused(tokenizer: Tokenizer) -> None:
     for other in (pyarrow.array([1, 2]), array.dictionary_encode(), pyarrow.table({"t": array})):
         with pytest.raises(InputError, match="expected an Arrow array of strings"):
             tokenizer.encode_ragged(other)
+
+
+def test_stream_of_another_type_is_refused_unread(tokenizer: Tokenizer) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    batch = pyarrow.record_batch({"t": ["a"]})
+    read = []
+
+    def batches() -> Iterator[Any]:
+        read.append(batch)
+        yield batch
+
+    reader = pyarrow.RecordBatchReader.from_batches(batch.schema, batches())
+    with pytest.raises(InputError, match="expected an Arrow array of strings"):
+        tokenizer.encode_ragged(reader)
+    assert read == []
+
+
+def test_stream_may_read_on_threads_that_want_the_lock(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    compiler = shutil.which("gcc") or shutil.which("clang")
+    include = Path(sysconfig.get_paths()["include"])
+    if compiler is None or not (include / "Python.h").exists():
+        pytest.skip("needs a C compiler and Python.h")
+    library = tmp_path / "stream.so"
+    source = Path(__file__).parent / "arrow_stream.c"
+    command = [compiler, "-shared", "-fPIC", f"-I{include}", str(source), "-o", str(library)]
+    subprocess.run([*command, "-pthread"], check=True)
+    code = """
+        import ctypes, sys
+        from bertfast import Tokenizer
+        library = ctypes.PyDLL(sys.argv[1])
+        library.make_stream.restype = ctypes.py_object
+        class Texts:
+            def __arrow_c_stream__(self, requested_schema=None):
+                return library.make_stream()
+        print(Tokenizer(["[UNK]", "[CLS]", "[SEP]", "hello", "a"])(Texts()).input_ids.tolist())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(library)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("[[1, 3, 2], [1, 4, 2]]\n", "")
 
 
 @pytest.mark.parametrize(
