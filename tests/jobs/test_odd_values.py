@@ -1,6 +1,7 @@
 """Values, names and numbers at the edge of what a format or a machine can hold are one line."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,19 @@ def test_manifest_with_an_unknown_output_is_refused(tmp_path: Path) -> None:
 def test_numbers_beyond_the_machine_are_one_line() -> None:
     for options in ({"threads": 10**6}, {"workers": 10**30}, {"max_memory": "9" * 400}):
         with pytest.raises(BertfastError, match=r"is 1024 at most|is a number of bytes"):
-            Predictor(**options)  # type: ignore[arg-type]
+            Predictor(**options)
     assert Predictor(token_budget=10**30).predict_labels(["guten Tag"]) == ["de"]
     assert parse_memory("9" * 20) == int(float("9" * 20))
     assert parse_column("9" * 5000) == "9" * 5000
+
+
+def test_csv_whose_every_line_opens_a_quote_takes_linear_time(tmp_path: Path) -> None:
+    lines = 20_000  # each was once read together with all that follow: 80 s
+    (tmp_path / "in.csv").write_text('x",",z\n' * lines)
+    options = JobOptions(on_error="reject")
+    start = time.perf_counter()
+    summary = predict_files(tmp_path / "in.csv", tmp_path / "out.tsv", options=options)
+    assert time.perf_counter() - start < 20
+    assert summary.rows_in == summary.rows_rejected == lines
+    rejects = (tmp_path / "out.tsv.rejects.jsonl").read_text().splitlines()
+    assert [json.loads(line)["line"] for line in rejects] == list(range(1, lines + 1))
