@@ -75,6 +75,11 @@ class Bundle:
             _warn_of_other_unicode(folder, manifest.unicode_version)
         return cls(folder, manifest)
 
+    def check_current(self) -> None:
+        """Raise BundleError if another model has taken this one's place since it was loaded."""
+        if _read_manifest(self.path) != self.manifest:
+            raise BundleError(f"{self.path} was replaced since it was loaded; load it again")
+
 
 def _warn_of_other_unicode(folder: Path, exported: str) -> None:
     if exported != unicodedata.unidata_version:
