@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from bertfast.bundle import MANIFEST_FILE, Bundle, Manifest, describe_files, staged_directory
+from bertfast.bundle import (
+    MANIFEST_FILE,
+    Bundle,
+    Manifest,
+    check_output_dir,
+    describe_files,
+    staged_directory,
+)
 from bertfast.config import BertConfig
 from bertfast.errors import BundleError
 
@@ -313,3 +320,11 @@ def test_bundle_module_needs_neither_onnx_nor_onnxruntime() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout.strip() == b"[]"
+
+
+def test_sources_in_the_output_directory_are_refused(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST_FILE).touch()  # a bundle to overwrite, with its checkpoint inside
+    source = tmp_path / "checkpoint" / "model.ckpt"
+    check_output_dir(tmp_path, overwrite=True, sources=(None, tmp_path / "../elsewhere"))
+    with pytest.raises(BundleError, match="would be replaced"):
+        check_output_dir(tmp_path, overwrite=True, sources=(None, source))

@@ -9,7 +9,7 @@ import os
 import stat
 import unicodedata
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -75,6 +75,11 @@ class Bundle:
             _warn_of_other_unicode(folder, manifest.unicode_version)
         return cls(folder, manifest)
 
+    def check_current(self) -> None:
+        """Raise BundleError if another model has taken this one's place since it was loaded."""
+        if _read_manifest(self.path) != self.manifest:
+            raise BundleError(f"{self.path} was replaced since it was loaded; load it again")
+
 
 def _warn_of_other_unicode(folder: Path, exported: str) -> None:
     if exported != unicodedata.unidata_version:
@@ -126,13 +131,25 @@ def staged_directory(output_dir: str | PathLike[str], *, overwrite: bool = False
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def check_output_dir(output_dir: str | PathLike[str], *, overwrite: bool) -> None:
-    """Refuse early what `staged_directory` would refuse.
+def check_output_dir(
+    output_dir: str | PathLike[str],
+    *,
+    overwrite: bool,
+    sources: Sequence[str | PathLike[str] | None] = (),
+) -> None:
+    """Refuse early what `staged_directory` would refuse, or sources that it would delete.
 
     Raises:
-        BundleError: `output_dir` exists, is not empty, and is not a bundle to overwrite.
+        BundleError: `output_dir` exists, is not empty, and is not a bundle to overwrite; or one
+            of the sources lies in it.
     """
-    _check_target(Path(os.path.realpath(output_dir)), overwrite)
+    target = Path(os.path.realpath(output_dir))
+    _check_target(target, overwrite)
+    for source in sources:
+        if source is not None and target in Path(os.path.realpath(source)).parents:
+            raise BundleError(
+                f"{source} lies in {target}, which would be replaced; give another output directory"
+            )
 
 
 def _read_manifest(folder: Path) -> Manifest:

@@ -175,6 +175,8 @@ def _get_strings(values: Mapping[str, Any], key: str) -> tuple[str, ...]:
     strings = _get(values, key, list)
     if not all(isinstance(string, str) for string in strings):
         raise BundleError(f"must have a list of strings as {key!r}")
+    if any("\ud800" <= character <= "\udfff" for string in strings for character in string):
+        raise BundleError(f"has a lone surrogate, which is no text, in {key!r}")
     return tuple(strings)
 
 

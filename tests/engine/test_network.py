@@ -424,3 +424,16 @@ def test_memory_stays_flat_over_many_shapes(network: Network, config: BertConfig
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     calls(2000)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4096  # KiB
+
+
+@pytest.mark.parametrize("output", ["sequence_output", "probabilities"])
+def test_rows_of_no_tokens_are_refused_for_every_output(output: str) -> None:
+    from bertfast.bundle import Bundle
+
+    bundle = Bundle.load()
+    network = Network(bundle.model_path, bundle.manifest.config)
+    none = np.zeros(0, np.int32)
+    with pytest.raises(InputError, match="row 0 has 0 tokens"):
+        network.run(none, none, np.zeros(3, np.int64), output=output, token_budget=8, threads=1)
+    empty = network.run(none, none, np.zeros(1, np.int64), output=output, token_budget=8, threads=1)
+    assert not len(empty)

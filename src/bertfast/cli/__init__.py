@@ -80,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Exit codes: 0 done, 2 bad input or a file that cannot be used (one line on standard
     error), 130 after Ctrl-C, 143 after SIGTERM, 141 when the reader of our output went away.
     """
+    _occupy_standard_streams()
     signal.signal(signal.SIGTERM, _terminate)
     code = _run(sys.argv[1:] if arguments is None else list(arguments))
     if code in (EXIT_INTERRUPTED, EXIT_TERMINATED):
@@ -91,10 +92,26 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
+def _occupy_standard_streams() -> None:
+    """Let no file that is opened get the number of a standard stream that was closed.
+
+    `sys.stdin` and `sys.stdout` stay None then, as Python has it, which tells that they cannot
+    be used; messages go nowhere.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+
+
 def _run(arguments: list[str]) -> int:
     try:
         code = _invoke(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED

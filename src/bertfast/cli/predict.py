@@ -1,5 +1,6 @@
 """`bertfast predict`: run a model over files of texts."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -11,6 +12,7 @@ import click
 from bertfast.bundle import Bundle
 from bertfast.cli.task_options import parse_column, read_column
 from bertfast.errors import InputError
+from bertfast.files import check_outputs
 from bertfast.jobs import Column, JobOptions, JobSummary, plan_job
 from bertfast.jobs.fields import FIELDS, check_fields, output_for
 from bertfast.jobs.formats import COMPRESSIONS, INPUT_FORMATS, OUTPUT_FORMATS
@@ -184,7 +186,8 @@ def predict(
     if json_summary == "-" and output == "-":
         raise InputError("predictions and summary cannot both go to standard output")
     job_options = JobOptions(on_error=on_error, **options)
-    find_sources(inputs, job_options.input_format)  # before the model is read
+    sources = find_sources(inputs, job_options.input_format)  # before the model is read
+    _check_summary(json_summary, [output, *(source.path for source in sources)])
     bundle = Bundle.load(model)
     predictor = Predictor(
         bundle,
@@ -208,6 +211,17 @@ def predict(
         Path(json_summary).write_text(summary.to_json() + "\n", encoding="utf-8")
     if not quiet:
         sys.stderr.write(_summary_lines(summary))
+
+
+def _check_summary(name: str | None, others: list[str]) -> None:
+    """Raise InputError for a summary that cannot be written, or would replace another file."""
+    if name == "-" and sys.stdout is None:
+        raise InputError("standard output is closed; name a file for the summary")
+    if name is None or name == "-":
+        return
+    check_outputs([name])
+    if os.path.realpath(name) in {os.path.realpath(other) for other in others}:
+        raise InputError(f"{name} is an input or the output; name another --json-summary")
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_MAX_DIGITS = 18  # of the number of a column; Python reads no number of 4,301 digits
+
 
 def read_column(
     context: click.Context, parameter: click.Parameter, value: str | None
@@ -17,7 +19,8 @@ def read_column(
 
 def parse_column(value: str) -> str | int:
     """Return a number for digits, else the name itself."""
-    return int(value) if value.isascii() and value.isdigit() else value
+    is_number = value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS
+    return int(value) if is_number else value
 
 
 def read_labels(

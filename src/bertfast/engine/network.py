@@ -64,7 +64,10 @@ class Network:
 
     def width(self, output: str) -> int:
         """Return the last dimension of an output, 0 if the model lacks it."""
-        return self._network.width(output)
+        try:
+            return self._network.width(output)
+        except KeyError:  # a name that no model of ours has
+            return 0
 
     def check_output(self, output: str) -> None:
         """Raise BundleError if the model lacks an output."""
@@ -106,6 +109,9 @@ class Network:
             InputError: an id, a segment or a length that the model does not have.
         """
         self.check_output(output)
+        if output == "sequence_output" and len(offsets) > 1 and offsets[0] == offsets[-1]:
+            # The engine has nothing to compute then, and so does not look at the lengths.
+            raise InputError("row 0 has 0 tokens; every row has one at least")
         try:
             return self._network.run(
                 ids, segments, offsets, output, token_budget, threads, workers or 0, advance

@@ -60,7 +60,18 @@ def _json_members(keys: list[str], values: tuple[object, ...]) -> str:
 
 
 def _json(value: object) -> str:
-    """Return JSON. A lone surrogate, which UTF-8 cannot hold, is escaped as it came."""
+    """Return JSON. A lone surrogate, which UTF-8 cannot hold, is escaped as it came.
+
+    Raises:
+        RowError: JSON cannot hold the value.
+    """
+    try:
+        return _encoded(value)
+    except RecursionError:  # json reads deeper than `_without_nan` goes
+        raise RowError("a kept value is nested too deep") from None
+
+
+def _encoded(value: object) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_json_default)
     except ValueError:  # NaN or infinity: JSON has neither

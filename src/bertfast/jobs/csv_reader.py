@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from bertfast.jobs.readers import MAX_LINE_BYTES, TableReader
 from bertfast.jobs.records import Reject
 
+_TOO_LARGE = "field larger than field limit"  # where that happens depends on the field's start
+
 
 class _LongLineError(Exception):
     """Stops the csv module at a line that is too long."""
+
+
+class _SameFaultError(Exception):
+    """Stops a record that would end as one before it did."""
 
 
 class CsvReader(TableReader):
@@ -18,6 +24,10 @@ class CsvReader(TableReader):
     Blank lines are skipped. NUL is dropped, as the tokenizer would: Python 3.10's csv module
     refuses it. A record that cannot be read costs its first line only: reading goes on at its
     second, so that a quote that is never closed does not swallow the rest of the file.
+
+    A record goes on to another line only inside of quotes. So once one has failed, another that
+    goes on before the line where that one failed comes to the same end, and is not read again:
+    or a hostile file would take time quadratic in its length.
     """
 
     def fields(self) -> Iterator[tuple[int, list[str] | Reject]]:
@@ -26,6 +36,8 @@ class CsvReader(TableReader):
         # Lines of the current record, and those to be read again; each with its bytes.
         taken: list[tuple[str | None, int]] = []
         again: deque[tuple[str | None, int]] = deque()
+        self._left = 0  # lines of a record that failed, to its end
+        reason = ""
         reader = csv.reader(self._feed(taken, again), strict=True)
         while True:
             first = self.line + 1
@@ -34,10 +46,13 @@ class CsvReader(TableReader):
                 record = next(reader)
             except StopIteration:
                 return
-            except (csv.Error, _LongLineError) as error:
+            except (csv.Error, _LongLineError, _SameFaultError) as error:
                 # Before the row is handed out: a job notes where the reader stands after it.
                 self._give_back(taken, again)
-                yield first, Reject(first, _fault(error))
+                if not isinstance(error, _SameFaultError):
+                    reason = _fault(error)
+                    self._left = 0 if _TOO_LARGE in reason else len(taken) - 1
+                yield first, Reject(first, reason)
                 reader = csv.reader(self._feed(taken, again), strict=True)
                 continue
             if record:
@@ -48,8 +63,11 @@ class CsvReader(TableReader):
     ) -> Iterator[str]:
         fresh = self.texts()
         while True:
+            if taken and self._left:
+                raise _SameFaultError
             if again:
                 line, n_bytes = again.popleft()
+                self._left = max(self._left - 1, 0)
                 self.line += 1
                 self.offset += n_bytes
             else:

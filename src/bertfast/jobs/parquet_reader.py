@@ -1,6 +1,6 @@
 """Read rows of Parquet files, a batch of one row group at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -74,6 +74,11 @@ class ParquetReader:
                 values = None if batch is None else self._values(batch.slice(skip))
             except (self._pa.ArrowException, OSError) as error:
                 raise InputError(f"{self.source} is damaged: {_first_line(error)}") from None
+            except (ValueError, OverflowError) as error:  # a date beyond the year 9999, ...
+                raise InputError(
+                    f"{self.source}: a value of row group {group} cannot be read, "
+                    f"leave its column out or cast it: {_first_line(error)}"
+                ) from None
             if batch is None or values is None:
                 return
             skip = max(skip - batch.num_rows, 0)
@@ -101,13 +106,36 @@ class ParquetReader:
                 yield Record(self.line, text, pair, row)
 
 
-def kept_types(path: str, columns: Columns) -> list[Any]:
-    """Return the Arrow types of the kept columns of a Parquet file.
+def kept_types(paths: Sequence[str], columns: Columns) -> list[Any]:
+    """Return the Arrow types of the kept columns, which are those of the first Parquet file.
 
     Raises:
-        InputError: as `ParquetReader`.
+        InputError: as `ParquetReader`, or a later file has other types: 3.5 would become 3.
     """
-    return ParquetReader(path, columns).kept_types
+    types = ParquetReader(paths[0], columns).kept_types
+    for path in paths[1:]:
+        found = ParquetReader(path, columns).kept_types
+        for column, kind, first in zip(columns.keep, found, types, strict=True):
+            if not _fits(kind, first):
+                raise InputError(
+                    f"{path}: column {column!r} holds {kind}, but in {paths[0]} it holds {first}; "
+                    f"cast one of them, or write to another format than Parquet"
+                )
+    return types
+
+
+def _fits(kind: Any, first: Any) -> bool:
+    """Return whether all values of one Arrow type can be kept as another one."""
+    pa = import_pyarrow("Parquet")
+    types = pa.types
+    if types.is_dictionary(kind) or types.is_dictionary(first):
+        plain = [item.value_type if types.is_dictionary(item) else item for item in (kind, first)]
+        return _fits(*plain)
+    if kind == first or types.is_null(kind) or (_is_text(kind, pa) and _is_text(first, pa)):
+        return True
+    both = (types.is_signed_integer, types.is_unsigned_integer, types.is_floating)
+    is_alike = any(test(kind) and test(first) for test in both)
+    return is_alike and bool(kind.bit_width <= first.bit_width)
 
 
 def _opened(path: str, pa: Any) -> Any:
@@ -115,6 +143,10 @@ def _opened(path: str, pa: Any) -> Any:
         return import_parquet().ParquetFile(path)
     except FileNotFoundError:
         raise
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{path!r}: pyarrow opens no file whose name is not UTF-8; rename it, or make a link"
+        ) from None
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} is not a Parquet file: {_first_line(error)}") from None
 

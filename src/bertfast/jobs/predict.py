@@ -200,13 +200,16 @@ def _layout(
 ) -> Layout:
     kept_names = tuple(str(column) for column in options.keep)
     typed = sources[0].file_format == "parquet" and kept_names
+    file_format = choose_output_format(
+        target.name,
+        options.output_format,
+        options.compression,
+        is_folder=target.kind == "folder",
+    )
+    # Only Parquet has one type for all rows of a column.
+    paths = [source.path for source in sources[: None if file_format.name == "parquet" else 1]]
     layout = Layout(
-        file_format=choose_output_format(
-            target.name,
-            options.output_format,
-            options.compression,
-            is_folder=target.kind == "folder",
-        ),
+        file_format=file_format,
         prediction=Prediction(
             output=predictor.output,
             width=predictor.width,
@@ -216,7 +219,7 @@ def _layout(
             prefix=options.prefix,
         ),
         kept_names=kept_names,
-        kept_types=tuple(kept_types(sources[0].path, options.columns)) if typed else None,
+        kept_types=tuple(kept_types(paths, options.columns)) if typed else None,
     )
     layout.check()
     return layout

@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -138,6 +139,8 @@ def find_sources(inputs: Sequence[str], given_format: str | None) -> list[Source
 
 def _expanded(name: str, given_format: str | None) -> list[str]:
     if name == STANDARD_STREAM:
+        if sys.stdin is None:
+            raise InputError("standard input is closed; name a file, or pipe something in")
         return [name]
     if "://" in name:
         raise InputError(

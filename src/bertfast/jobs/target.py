@@ -1,5 +1,6 @@
 """Where the predictions go: a file, a folder of parts, or a stream."""
 
+import contextlib
 import io
 import os
 import select
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from bertfast.errors import InputError
+from bertfast.jobs import durable
 from bertfast.jobs.formats import STANDARD_STREAM
 from bertfast.jobs.sources import Source
 from bertfast.jobs.work_folder import JOURNAL, PARTS_SUFFIX
@@ -48,7 +50,7 @@ class Target:
     Attributes:
         name: as it was given.
         kind: "file", "folder" (one file a part) or "stream" (standard output, pipe, device).
-        final: the file or folder itself, links followed.
+        final: the file or folder itself, links followed; of a stream the name as it was given.
         given_rejects: the rejects' file, if another one than usual is wanted.
     """
 
@@ -65,11 +67,17 @@ class Target:
             InputError: it is a URL, the folder in which it lies does not exist, or it is a
                 folder and the rejects are wanted elsewhere.
         """
+        if not name or rejects == "":
+            raise InputError("the name of the output or of the rejects is empty; name a file")
         if "://" in name:
             raise InputError(f"{name} is a URL; write to a file and copy it (see docs/jobs.md)")
-        final = Path(name).resolve()
-        if name == STANDARD_STREAM or (final.exists() and not (final.is_file() or final.is_dir())):
-            return cls(name, "stream", final, rejects)
+        # What /dev/fd/63 leads to has no name that could be resolved: the name itself is opened.
+        place = Path(name)
+        if name == STANDARD_STREAM or (place.exists() and not (place.is_file() or place.is_dir())):
+            if name == STANDARD_STREAM and sys.stdout is None:
+                raise InputError("standard output is closed; name a file")
+            return cls(name, "stream", place, rejects)
+        final = Path(os.path.realpath(name))
         if not final.parent.is_dir():
             raise InputError(f"{name}: the folder {final.parent} does not exist; create it first")
         if final.is_dir() or name.endswith(os.sep):
@@ -82,7 +90,7 @@ class Target:
     def rejects(self) -> Path:
         """The file of rejected rows, where the output is a file."""
         if self.given_rejects is not None:
-            return Path(self.given_rejects).resolve()
+            return Path(os.path.realpath(self.given_rejects))
         return self.final.with_name(self.final.name + _REJECTS_SUFFIX)
 
     @property
@@ -94,7 +102,9 @@ class Target:
 
     def check_inputs(self, inputs: list[str], sources: list[Source]) -> None:
         """Raise InputError if the output is an input, or would be the next time."""
+        self._check_rejects(sources)
         if self.kind == "stream":
+            self._check_stream(sources)
             return
         for source in sources:
             if source.path == STANDARD_STREAM:
@@ -102,13 +112,51 @@ class Target:
             real = Path(os.path.realpath(source.path))
             if real == self.final or (self.kind == "folder" and self.final in real.parents):
                 raise InputError(f"{self.name} is the input itself; write to another file")
+            if self.work_folder in real.parents:
+                raise InputError(
+                    f"{source.path} lies in {self.work_folder}, where the job for {self.name} "
+                    f"keeps its parts; name inputs or an output elsewhere"
+                )
         for name in inputs:
-            folder = Path(name).resolve()
+            folder = Path(os.path.realpath(name))
             if folder.is_dir() and (folder == self.final or folder in self.final.parents):
                 raise InputError(
                     f"{self.name} lies in the input folder {name} and would be read the next "
                     f"time; write somewhere else"
                 )
+
+    def _check_rejects(self, sources: list[Source]) -> None:
+        """Raise InputError if the rejects would replace an input or the output, or cannot be."""
+        if self.kind == "folder" or (self.kind == "stream" and self.given_rejects is None):
+            return
+        rejects = self.rejects
+        if rejects == self.final:
+            raise InputError(f"{self.given_rejects} is the output itself; name another --rejects")
+        if any(Path(os.path.realpath(source.path)) == rejects for source in sources):
+            raise InputError(
+                f"{rejects} is an input, and rejected rows would replace it; "
+                f"name another file (--rejects)"
+            )
+        if not rejects.parent.is_dir():
+            raise InputError(f"{self.rejects_name}: the folder {rejects.parent} does not exist")
+        if rejects.is_dir():
+            raise InputError(f"{self.rejects_name} is a folder; name a file for the rejects")
+        with contextlib.suppress(FileNotFoundError):
+            durable.temporary_path(rejects).stat()  # too long a name fails now, not at the end
+
+    def _check_stream(self, sources: list[Source]) -> None:
+        """Raise InputError if standard output is redirected to an input: it would never end."""
+        if self.name != STANDARD_STREAM:
+            return
+        try:
+            output = os.fstat(sys.stdout.fileno())
+        except (OSError, ValueError):  # not a file of the system's
+            return
+        for source in sources:
+            if source.fingerprint is not None and os.path.samestat(
+                Path(source.path).stat(), output
+            ):
+                raise InputError(f"{source.path} is the output itself; write to another file")
 
     @property
     def work_folder(self) -> Path:
@@ -126,6 +174,8 @@ class Target:
             return
         if self.final.exists():
             raise InputError(f"{self.name} exists; replace it with --overwrite")
+        if self.given_rejects is not None and self.rejects.exists():
+            raise InputError(f"{self.given_rejects} exists; replace it with --overwrite")
 
     @contextmanager
     def stream(self, dropped: Stop) -> Iterator[BinaryIO]:

@@ -147,9 +147,11 @@ def _lock(path: Path) -> int:
 def _check_contents(path: Path) -> None:
     if not path.exists():
         return
-    ours = {file for pattern in (*_OURS, _LOCK) for file in path.glob(pattern)}
-    if (path / JOURNAL).exists() or (path / SUCCESS).exists():
+    if (path / JOURNAL).exists():
         return
+    # The journal is written first and removed last: without one, no part is of a job of ours.
+    # Other programs write part-00000 and _SUCCESS, too.
+    ours = {file for pattern in (f".{JOURNAL}*", _LOCK) for file in path.glob(pattern)}
     others = sorted(file.name for file in path.iterdir() if file not in ours)
     if others:
         raise InputError(f"{path} holds other files ({others[0]}); name a new or empty folder")

@@ -57,8 +57,10 @@ def header_of(file_format: str, prediction: Prediction, kept_names: Sequence[str
 
 def check_names(file_format: str, prediction: Prediction, kept_names: Sequence[str]) -> None:
     """Raise InputError if the format cannot hold such predictions, labels or names."""
+    _check_text((*kept_names, *prediction.names, *prediction.label_names))
+    taken = {*prediction.names, *_score_columns(file_format, prediction)}
     for name in kept_names:
-        if name in prediction.names:
+        if name in taken:
             raise InputError(
                 f"the kept column {name!r} has the name of a predicted one; "
                 f"give those a prefix (--prefix)"
@@ -72,9 +74,25 @@ def check_names(file_format: str, prediction: Prediction, kept_names: Sequence[s
     if file_format == "lines" and len(prediction.fields) > 1 and prediction.fields[0] != "label":
         raise InputError("lines hold one field a row; use tsv, csv, jsonl or parquet for more")
     forbidden = {"lines": "\r\n", "tsv": "\t\r\n"}.get(file_format, "")
-    for name in (*prediction.label_names, *kept_names):
+    columns = prediction.names if file_format == "tsv" else ()
+    for name in (*prediction.label_names, *kept_names, *columns):
         if any(character in name for character in forbidden):
-            raise InputError(f"label {name!r} cannot be written as {file_format}; use jsonl")
+            raise InputError(f"the name {name!r} cannot be written as {file_format}; use jsonl")
+
+
+def _check_text(names: Sequence[str]) -> None:
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"the name {name!r} is not Unicode text, so not to write") from None
+
+
+def _score_columns(file_format: str, prediction: Prediction) -> list[str]:
+    """Return the names of the columns that a table has for each label."""
+    if file_format not in ("tsv", "csv") or not set(_SCORES) & set(prediction.fields):
+        return []
+    return [prediction.prefix + label for label in prediction.label_names]
 
 
 def open_writer(stream: BinaryIO, file_format: str, prediction: Prediction) -> Writer:

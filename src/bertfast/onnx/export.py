@@ -130,7 +130,8 @@ def export_bundle(
         >>> export_bundle("uncased_L-12_H-768_A-12", "my_model")   # doctest: +SKIP
     """
     step = on_step or (lambda _: None)
-    check_output_dir(output_dir, overwrite=overwrite)
+    sources = (checkpoint, vocab_file, config_file)
+    check_output_dir(output_dir, overwrite=overwrite, sources=sources)
     if graph not in ("fused", "portable"):
         raise ExportError(f"graph is 'fused' or 'portable', got {graph!r}")
     check_precision(precision, graph)

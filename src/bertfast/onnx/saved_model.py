@@ -68,7 +68,8 @@ def export_saved_model(
         >>> export_saved_model("my_checkpoint", "models/bert/1")   # doctest: +SKIP
     """
     step = on_step or (lambda _: None)
-    check_output_dir(output_dir, overwrite=overwrite)
+    sources = (checkpoint, vocab_file, config_file)
+    check_output_dir(output_dir, overwrite=overwrite, sources=sources)
     _check_tensorflow()
     prepared = prepare_export(
         checkpoint,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bertfast.errors import BundleError
 from bertfast.runtime.encoded import SEQUENCE_OUTPUT as SEQUENCE_OUTPUT
 from bertfast.runtime.encoded import EncodedWindow as EncodedWindow
 from bertfast.runtime.encoded import FloatArray as FloatArray
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bertfast.bundle import Bundle
+
+_SCORES = ("probabilities", "logits")
+_MAX_TOKEN_BUDGET = 1 << 62  # what a size_t of the engine holds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +62,12 @@ class LoadedModel:
             runner = _native(bundle, choice, options, sep_id)
         else:
             runner = _onnx(bundle, options, sep_id)
+        labels = bundle.manifest.labels
+        if labels is not None and runner.output in _SCORES and len(labels) != runner.width:
+            raise BundleError(
+                f"{bundle.path} names {len(labels)} labels, but its model has {runner.width}; "
+                f"copy the whole model directory again"
+            )
         return cls(tokenizer, runner, options.max_length or bundle.manifest.max_length)
 
     @property
@@ -116,7 +126,7 @@ def _native(
         network,
         output,
         sep_id,
-        plan.token_budget,
+        min(plan.token_budget, _MAX_TOKEN_BUDGET),
         options.n_threads,
         options.side_by_side(plan),
     )

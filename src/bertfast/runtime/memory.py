@@ -13,6 +13,7 @@ its operators keep at a time. Token budget and window follow from the limit, the
 run at a time may be fewer than the threads.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -68,7 +69,8 @@ def parse_memory(given: int | str | None) -> int | None:
     n_bytes = given
     if isinstance(given, str):
         match = _SIZE.fullmatch(given)
-        n_bytes = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
+        size = float(match[1]) * _UNITS[match[2].upper()] if match else 0.0
+        n_bytes = int(size) if math.isfinite(size) else 0
     if n_bytes is None:
         return None
     if isinstance(n_bytes, bool) or not isinstance(n_bytes, int) or n_bytes < 1:

@@ -7,7 +7,7 @@ from bertfast.errors import DeviceError, InputError
 from bertfast.runtime.batching import check_token_budget
 from bertfast.runtime.engines import Engine, EngineChoice, Precision, choose_engine
 from bertfast.runtime.memory import MemoryPlan, plan_memory
-from bertfast.runtime.session import available_threads, check_device, check_threads
+from bertfast.runtime.session import MAX_THREADS, available_threads, check_device, check_threads
 from bertfast.runtime.windows import DEFAULT_WINDOW
 
 if TYPE_CHECKING:
@@ -109,5 +109,7 @@ def check_workers(workers: int | None, device: str) -> None:
         return
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise InputError(f"workers is a positive integer or None, got {workers!r}")
+    if workers > MAX_THREADS:
+        raise InputError(f"workers is {MAX_THREADS} at most, got {workers}")
     if device != "cpu" and workers > 1:
         raise InputError(f"workers are for the CPU: device {device!r} runs one batch at a time")

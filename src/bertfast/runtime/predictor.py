@@ -302,7 +302,8 @@ class Predictor:
     ) -> Iterator[FloatArray]:
         """Predict a stream of rows, in order and in bounded memory.
 
-        It reads one window ahead of what it yields, so that tokenizing overlaps inference.
+        It reads one window ahead of what it yields, so that tokenizing overlaps inference. If
+        `rows` raises, the windows that it gave before are yielded first.
 
         Args:
             rows: texts, or (text, second text) tuples.
@@ -366,7 +367,11 @@ class Predictor:
         tokenizing: ThreadPoolExecutor | None = None
         with ExitStack() as stack:
             while encoded is not None:
-                upcoming = next(windows, None)
+                upcoming, failure = None, None
+                try:
+                    upcoming = next(windows, None)
+                except Exception as error:  # noqa: BLE001 - raised when what came before is done
+                    failure = error
                 future = None
                 if upcoming is not None:
                     tokenizing = tokenizing or stack.enter_context(_tokenizing_thread())
@@ -379,6 +384,8 @@ class Predictor:
                     encoded.n_truncated,
                     encoded.n_repeated,
                 )
+                if failure is not None:
+                    raise failure
                 encoded = None if future is None else future.result()
 
     def _sliding(self, model: LoadedModel, overflow: Overflow, stride: int | None) -> WindowModel:
@@ -408,6 +415,7 @@ class Predictor:
     def _open(self) -> LoadedModel:
         with self._lock:
             if self._model is None:
+                self.bundle.check_current()  # a server may fork, or open it again, days later
                 self._model = LoadedModel.open(self.bundle, self._choose(), self._options)
             return self._model
 

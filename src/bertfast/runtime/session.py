@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+# More are no help on any machine; ONNX Runtime would start them all, and is not to be stopped.
+MAX_THREADS = 1024
 _DEVICE_PATTERN = re.compile(r"cpu|cuda(?::(\d+))?")
 _ERROR_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _CUDA = "CUDAExecutionProvider"
@@ -54,6 +56,8 @@ def check_threads(threads: int | None) -> None:
         return
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise InputError(f"threads is a positive integer or None, got {threads!r}")
+    if threads > MAX_THREADS:
+        raise InputError(f"threads is {MAX_THREADS} at most, got {threads}")
 
 
 def check_device(device: str) -> None:
