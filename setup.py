@@ -58,7 +58,7 @@ setup(
                 "src/bertfast/_native.pyx",
                 *_files("csrc/src", "*.cc"),
             ],
-            depends=_files("csrc/include/bertfast", "*.h"),
+            depends=["src/bertfast/_native.pxd", *_files("csrc/include/bertfast", "*.h")],
             include_dirs=["csrc/include", str(GENERATED)],
             extra_compile_args=compile_args,
             extra_link_args=link_args,
