@@ -1,4 +1,4 @@
-"""`bertfast create-pretraining-data` and `run-pretraining` as users run them, one after the other."""
+"""`bertfast create-pretraining-data`, then `run-pretraining`, as users run them."""
 
 import importlib.util
 from pathlib import Path
