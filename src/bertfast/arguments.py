@@ -10,6 +10,7 @@ from bertfast import _native
 from bertfast.errors import InputError
 from bertfast.packing import Plan
 
+_MAX_MULTIPLE = 2**20  # a row of that many tokens has 4 MB; numpy's errors name no option
 _MAX_THREADS = 2**31 - 1  # of a C int; the core starts no more than there is work for
 
 Text = str | bytes
@@ -69,9 +70,11 @@ def check_call(
     if pad_to_multiple_of is not None and (
         isinstance(pad_to_multiple_of, bool)
         or not isinstance(pad_to_multiple_of, int)
-        or pad_to_multiple_of < 1
+        or not 1 <= pad_to_multiple_of <= _MAX_MULTIPLE
     ):
-        raise InputError(f"pad_to_multiple_of is a positive integer, got {pad_to_multiple_of!r}")
+        raise InputError(
+            f"pad_to_multiple_of is an integer from 1 to {_MAX_MULTIPLE}, got {pad_to_multiple_of!r}"
+        )
 
 
 def check_same_rows(rows_a: NDArray[np.int64], rows_b: NDArray[np.int64]) -> None:

@@ -159,6 +159,7 @@ def test_padding_id_is_zero_whatever_token_has_it(tokenizer: Tokenizer) -> None:
         ({"pad_to_multiple_of": 0}, "pad_to_multiple_of"),
         ({"pad_to_multiple_of": -8}, "pad_to_multiple_of"),
         ({"pad_to_multiple_of": 2.5}, "pad_to_multiple_of"),
+        ({"pad_to_multiple_of": 2**62}, "from 1 to 1048576"),
         ({"max_length": 1}, "max_length"),
         ({"max_length": 0}, "max_length"),
         ({"max_length": -5}, "max_length"),
