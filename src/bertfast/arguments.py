@@ -73,7 +73,8 @@ def check_call(
         or not 1 <= pad_to_multiple_of <= _MAX_MULTIPLE
     ):
         raise InputError(
-            f"pad_to_multiple_of is an integer from 1 to {_MAX_MULTIPLE}, got {pad_to_multiple_of!r}"
+            f"pad_to_multiple_of is an integer from 1 to {_MAX_MULTIPLE}, "
+            f"got {pad_to_multiple_of!r}"
         )
 
 
