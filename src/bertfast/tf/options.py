@@ -37,6 +37,10 @@ class RunOptions:
 
     Raises:
         InputError: an option out of its range.
+
+    Example:
+        >>> RunOptions(output_dir=Path("out"), max_seq_length=64).trims_padding
+        True
     """
 
     output_dir: Path

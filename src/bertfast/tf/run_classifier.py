@@ -49,6 +49,12 @@ def run_classifier(task: ClassifierTask, *, say: Say) -> dict[str, float | int]:
 
     Raises:
         BertfastError: a subclass; checkpoints that were saved stay intact.
+
+    Example:
+        >>> from bertfast.tf.classifier_task import prepare_classifier
+        >>> task = prepare_classifier(options, store)   # of MRPC, with do_eval  # doctest: +SKIP
+        >>> sorted(run_classifier(task, say=print))                              # doctest: +SKIP
+        ['eval_accuracy', 'eval_f1', 'eval_loss', 'global_step', 'loss']
     """
     options = task.options
     strategy = make_strategy(options.devices)

@@ -43,6 +43,12 @@ def run_pretraining(task: PretrainingTask, *, say: Say) -> dict[str, float | int
 
     Raises:
         BertfastError: a subclass; checkpoints that were saved stay intact.
+
+    Example:
+        >>> from bertfast.tf.pretraining_task import prepare_pretraining
+        >>> task = prepare_pretraining(options, store)            # doctest: +SKIP
+        >>> run_pretraining(task, say=print)   # without do_eval  # doctest: +SKIP
+        {}
     """
     options = task.options
     strategy = make_strategy(options.devices)
