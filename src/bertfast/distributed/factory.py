@@ -48,6 +48,7 @@ class PredictorFactory:
         max_memory: bytes that a worker's prediction may take; see `Predictor`.
 
     Example:
+        >>> from bertfast import Bundle
         >>> embedded = Bundle.load().path   # or the directory of a model of one's own
         >>> factory = PredictorFactory.create(embedded, fields=["label", "probability"])
         >>> sorted(factory.predict(["Guten Morgen!"]))

@@ -68,6 +68,7 @@ class BatchPredictor:
 
     Example:
         >>> from bertfast import Bundle
+        >>> from bertfast.distributed import PredictorFactory
         >>> factory = PredictorFactory.create(Bundle.load().path, fields=["label"])
         >>> batch = {"text": np.array(["Καλημέρα!"])}
         >>> BatchPredictor(factory, "text")(batch)["label"].tolist()

@@ -169,6 +169,7 @@ def result_type(factory: PredictorFactory) -> "StructType":
     """Return the Spark type of the predicted struct.
 
     Example:
+        >>> from bertfast.distributed import PredictorFactory
         >>> factory = PredictorFactory.create("my_model", fields=["label"])   # doctest: +SKIP
         >>> result_type(factory).simpleString()                               # doctest: +SKIP
         'struct<label:string>'

@@ -1,8 +1,10 @@
 """From examples to features: tokens, truncated and laid out as the model reads them.
 
-[CLS] is this jack ##son ##ville ? [SEP] no it is not . [SEP] [PAD] ...
-  0   0   0    0    0     0      0   0   1  1  1   1  1   1     0         segment_ids
-  1   1   1    1    1     1      1   1   1  1  1   1  1   1     0         input_mask
+A pair, with its padding:
+
+    [CLS] is this jack ##son ##ville ? [SEP] no it is not . [SEP] [PAD] ...
+      0   0   0    0    0     0      0   0   1  1  1   1  1   1     0         segment_ids
+      1   1   1    1    1     1      1   1   1  1  1   1  1   1     0         input_mask
 """
 
 import logging
@@ -33,6 +35,7 @@ class PieceTokenizer(Protocol):
     """What `Tokenizer`, `FullTokenizer` and the original's tokenizer have in common.
 
     Example:
+        >>> from bertfast import Tokenizer
         >>> tokenizer: PieceTokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good"])
         >>> tokenizer.convert_tokens_to_ids(tokenizer.tokenize("Good film"))
         [4, 1]
@@ -57,6 +60,7 @@ class FeatureBatch:
         is_real_example: bool [examples].
 
     Example:
+        >>> from bertfast import Tokenizer
         >>> tokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good"])
         >>> examples = [InputExample("train-0", "good", label="yes"), PaddingInputExample()]
         >>> convert_examples(examples, ["no", "yes"], 4, tokenizer).is_real_example.tolist()
@@ -95,6 +99,7 @@ def convert_examples(
         InputError: an unknown label, a text that is none, or no room for the special tokens.
 
     Example:
+        >>> from bertfast import Tokenizer
         >>> tokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good"])
         >>> examples = [InputExample("train-0", "good", label="yes")]
         >>> batch = convert_examples(examples, ["no", "yes"], 4, tokenizer)
@@ -177,6 +182,7 @@ def convert_single_example(
         InputError: an unknown label, or no room for the special tokens.
 
     Example:
+        >>> from bertfast import Tokenizer
         >>> tokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good"])
         >>> example = InputExample("train-0", "good", "good", label="yes")
         >>> features = convert_single_example(0, example, ["no", "yes"], 6, tokenizer)

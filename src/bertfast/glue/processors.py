@@ -24,8 +24,8 @@ class ColaProcessor(DataProcessor):
     r"""CoLA: is a sentence acceptable? "0" no, "1" yes. Only the test set has a header.
 
     Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
+        >>> import tempfile, pathlib
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
         >>> _ = (folder / "train.tsv").write_text("gj04\t1\t\tThey drank the pub dry.\n")
         >>> ColaProcessor().get_train_examples(folder)
         [InputExample(guid='train-0', text_a='They drank the pub dry.', text_b=None, label='1')]
@@ -167,8 +167,8 @@ class Sst2Processor(DataProcessor):
     r"""SST-2: is a sentence of a film review "1" positive or "0" negative?
 
     Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
+        >>> import tempfile, pathlib
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
         >>> _ = (folder / "train.tsv").write_text("sentence\tlabel\na good film\t1\n")
         >>> Sst2Processor().get_train_examples(folder)
         [InputExample(guid='train-1', text_a='a good film', text_b=None, label='1')]

@@ -52,8 +52,8 @@ class CheckpointStore:
     """The checkpoints of one output directory.
 
     Example:
-        >>> import tempfile
-        >>> store = CheckpointStore(Path(tempfile.mkdtemp()))
+        >>> import pathlib, tempfile
+        >>> store = CheckpointStore(pathlib.Path(tempfile.mkdtemp()))
         >>> variables = {"output_bias": np.zeros(2, np.float32), "global_step": np.int64(100)}
         >>> store.save(100, variables).name
         'model.ckpt-100'

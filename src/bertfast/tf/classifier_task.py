@@ -45,6 +45,7 @@ class ClassifierOptions(RunOptions):
             `bertfast.glue.make_processor`.
 
     Example:
+        >>> from pathlib import Path
         >>> options = ClassifierOptions(
         ...     task_name="MRPC", data_dir=Path("glue/MRPC"), output_dir=Path("out"),
         ...     init_checkpoint=Path("uncased_L-12_H-768_A-12"), do_train=True,

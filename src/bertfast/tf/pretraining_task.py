@@ -28,6 +28,7 @@ class PretrainingOptions(RunOptions):
         max_eval_steps: evaluation batches at most.
 
     Example:
+        >>> from pathlib import Path
         >>> options = PretrainingOptions(
         ...     input_files=(Path("texts.tfrecord"),), output_dir=Path("out"), do_train=True,
         ...     bert_config_file=Path("bert_config.json"), num_train_steps=1000,

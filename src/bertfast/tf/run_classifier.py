@@ -1,9 +1,11 @@
 """Trains, evaluates and predicts with a classifier: the original's run_classifier.py.
 
-train.tf_record     the features that were trained on       bert_config.json, vocab.txt,
-model.ckpt-*        checkpoints                              tokenizer_config.json: what
-eval_results.txt    metrics of the dev set                   `bertfast export` wants to see
-test_results.tsv    probabilities of the test set            beside the checkpoints
+Its output folder:
+
+    train.tf_record     the features that were trained on       bert_config.json, vocab.txt,
+    model.ckpt-*        checkpoints                             tokenizer_config.json: what
+    eval_results.txt    metrics of the dev set                  `bertfast export` wants to see
+    test_results.tsv    probabilities of the test set           beside the checkpoints
 """
 
 import json

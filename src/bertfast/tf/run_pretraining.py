@@ -1,7 +1,9 @@
 """Trains and evaluates on masked words and next sentences: the original's run_pretraining.py.
 
-model.ckpt-*        checkpoints             bert_config.json: beside them, for an export
-eval_results.txt    the original's metrics
+Its output folder:
+
+    model.ckpt-*        checkpoints             bert_config.json: beside them, for an export
+    eval_results.txt    the original's metrics
 """
 
 import json
