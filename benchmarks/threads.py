@@ -15,26 +15,29 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bertfast import Predictor
+from bertfast import BertfastError, Bundle, Predictor
 from bertfast.runtime.session import available_threads
 
 _SEED = 7
+_LONGEST = 512  # positions of a BERT; a model with fewer takes shorter texts
 _SENTENCE = "the quick brown fox jumps over the lazy dog and runs away "
 
 
-def make_texts(vocab: list[str]) -> dict[str, list[str]]:
-    """Return the kinds of calls by name; the long texts fill BERT's 512 positions."""
+def make_texts(vocab: list[str], max_length: int) -> dict[str, list[str]]:
+    """Return the kinds of calls by name; the long texts fill the model's positions."""
     rng = np.random.default_rng(_SEED)
     words = [word for word in vocab if word.isalpha() and word.isascii()]
     lengths = rng.lognormal(3.3, 0.6, 300).astype(int) + 3
     long = _SENTENCE * 60
-    return {
+    texts = {
         "300 texts": [" ".join(rng.choice(words, length)) for length in lengths],
-        "one text of 512 tokens": [long],
-        "three texts of 512 tokens": [long, f"one {long}", f"two {long}"],
-        "one text of about 100 tokens": [_SENTENCE * 9],
-        "one text of about 13 tokens": [_SENTENCE],
+        f"one text of {max_length} tokens": [long],
+        f"three texts of {max_length} tokens": [long, f"one {long}", f"two {long}"],
     }
+    for n_tokens, text in ((100, _SENTENCE * 9), (13, _SENTENCE)):
+        if n_tokens < max_length:
+            texts[f"one text of about {n_tokens} tokens"] = [text]
+    return texts
 
 
 def main() -> int:
@@ -49,21 +52,28 @@ def main() -> int:
     if available_threads() < given.threads:
         print(f"{given.threads} threads need as many CPUs; there are {available_threads()}")
         return 2
-    models = [
-        Predictor(given.bundle, threads=1, max_length=512, engine=given.engine),
-        Predictor(
-            given.bundle,
-            threads=given.threads,
-            max_length=512,
-            engine=given.engine,
-            workers=given.workers,
-        ),
-    ]
+    try:
+        bundle = Bundle.load(given.bundle)
+        length = min(_LONGEST, bundle.manifest.config.max_position_embeddings)
+        models = [
+            Predictor(bundle, threads=1, max_length=length, engine=given.engine),
+            Predictor(
+                bundle,
+                threads=given.threads,
+                max_length=length,
+                engine=given.engine,
+                workers=given.workers,
+            ),
+        ]
+    except BertfastError as error:
+        print(error)
+        return 2
     table = Table(title=f"{given.bundle.name}, {models[0].engine} {models[0].precision}")
     for title in ("call", "1 thread, ms", f"{given.threads} threads, ms", "ratio", "same bits"):
         table.add_column(title, justify="left" if title == "call" else "right")
     all_same = True
-    for name, texts in make_texts(models[0].bundle.vocab_path.read_text("utf-8").split()).items():
+    vocab = bundle.vocab_path.read_text("utf-8").split()
+    for name, texts in make_texts(vocab, length).items():
         first, second = (model.predict(texts) for model in models)  # opens them, too
         same = np.array_equal(first, second)
         all_same &= same

@@ -11,9 +11,12 @@ import argparse
 import sys
 from typing import Any
 
+try:  # the package that brings the others; asked for first, as TensorFlow's import is slow
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+except ModuleNotFoundError as error:
+    sys.exit(f"no module {error.name}: pip install tensorflow-serving-api")
 import grpc
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 TIMEOUT_SECONDS = 30
 

@@ -124,17 +124,29 @@ def load_vocab(vocab_file: str | PathLike[str]) -> "OrderedDict[str, int]":
 
 
 def convert_by_vocab(vocab: Mapping[Key, Value], items: Iterable[Key]) -> list[Value]:
-    """Map each of `items` (tokens or ids) through `vocab`; KeyError on an unknown one."""
+    """Map each of `items` (tokens or ids) through `vocab`; KeyError on an unknown one.
+
+    >>> convert_by_vocab({"un": 0, "##able": 1}, ["##able", "un"])
+    [1, 0]
+    """
     return [vocab[item] for item in items]
 
 
 def convert_tokens_to_ids(vocab: Mapping[str, int], tokens: Iterable[str]) -> list[int]:
-    """Map tokens to ids."""
+    """Map tokens to ids; KeyError on an unknown one.
+
+    >>> convert_tokens_to_ids({"un": 0, "##able": 1}, ["un", "##able"])
+    [0, 1]
+    """
     return convert_by_vocab(vocab, tokens)
 
 
 def convert_ids_to_tokens(inv_vocab: Mapping[int, str], ids: Iterable[int]) -> list[str]:
-    """Map ids to tokens."""
+    """Map ids to tokens; KeyError on an unknown one.
+
+    >>> convert_ids_to_tokens({0: "un", 1: "##able"}, [0, 1])
+    ['un', '##able']
+    """
     return convert_by_vocab(inv_vocab, ids)
 
 

@@ -4,6 +4,7 @@ The server's own binary is not needed: the stand-ins read and write its REST and
 """
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -103,9 +104,18 @@ def _plain(value: Any) -> Any:
     return [item.decode() if isinstance(item, bytes) else item for item in plain]
 
 
-def run_client(name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def run_client(
+    name: str, *arguments: str, **environment: str
+) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, str(CLIENTS / name), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, **environment},
+    )
 
 
 @pytest.mark.parametrize("pair", [False, True])
@@ -181,3 +191,13 @@ def test_grpc_client_says_what_went_wrong(grpc_server: str) -> None:
     done = run_client("grpc_client.py", "--server", grpc_server, "--model", "other", "a")
     assert done.returncode == 1
     assert "no such model" in done.stderr
+
+
+def test_grpc_client_names_the_package_that_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "tensorflow_serving").mkdir()  # an empty one hides the package
+    (tmp_path / "tensorflow_serving" / "__init__.py").touch()
+    done = run_client("grpc_client.py", "a", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == (
+        "no module tensorflow_serving.apis: pip install tensorflow-serving-api\n"
+    )

@@ -46,6 +46,13 @@ class PredictorFactory:
         overflow: what becomes of texts beyond max_length; see `Predictor.predict`.
         stride: pieces that neighbouring windows share, for overflow "window".
         max_memory: bytes that a worker's prediction may take; see `Predictor`.
+
+    Example:
+        >>> from bertfast import Bundle
+        >>> embedded = Bundle.load().path   # or the directory of a model of one's own
+        >>> factory = PredictorFactory.create(embedded, fields=["label", "probability"])
+        >>> sorted(factory.predict(["Guten Morgen!"]))
+        ['label', 'probability']
     """
 
     bundle_path: str

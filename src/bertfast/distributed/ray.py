@@ -36,6 +36,10 @@ class ShippedModel:
     Attributes:
         path: the directory on the driver.
         archive: reference to its files, a tar archive.
+
+    Example:
+        >>> ship_model("models/my_model").path.endswith("my_model")   # doctest: +SKIP
+        True
     """
 
     path: str
@@ -46,6 +50,10 @@ def ship_model(model: str | os.PathLike[str]) -> ShippedModel:
     """Put a model directory into the object store, from where each node fetches it once.
 
     Not needed where each node can read the directory itself.
+
+    Example:
+        >>> model = ship_model("my_model")                                   # doctest: +SKIP
+        >>> ds = predict_dataset(ds, model, text_column="text", workers=4)   # doctest: +SKIP
     """
     ray = _import_ray()
     buffer = io.BytesIO()
@@ -56,7 +64,16 @@ def ship_model(model: str | os.PathLike[str]) -> ShippedModel:
 
 
 class BatchPredictor:
-    """A callable class for `Dataset.map_batches(BatchPredictor, fn_constructor_args=...)`."""
+    """A callable class for `Dataset.map_batches(BatchPredictor, fn_constructor_args=...)`.
+
+    Example:
+        >>> from bertfast import Bundle
+        >>> from bertfast.distributed import PredictorFactory
+        >>> factory = PredictorFactory.create(Bundle.load().path, fields=["label"])
+        >>> batch = {"text": np.array(["Καλημέρα!"])}
+        >>> BatchPredictor(factory, "text")(batch)["label"].tolist()
+        ['el']
+    """
 
     def __init__(
         self,
@@ -128,6 +145,11 @@ def predict_dataset(
     Raises:
         BundleError, InputError: as `PredictorFactory.create`, or a column would be replaced.
         MissingDependencyError: ray is not installed.
+
+    Example:
+        >>> ds = ray.data.from_items([{"text": "good film"}])                       # doctest: +SKIP
+        >>> predict_dataset(ds, "my_model", fields=["label"], workers=1).columns()  # doctest: +SKIP
+        ['text', 'label']
     """
     ray = _import_ray()
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:

@@ -33,6 +33,10 @@ def ship_model(spark: "SparkSession", model: str | os.PathLike[str]) -> str:
 
     Raises:
         InputError: another directory of the same name was sent before.
+
+    Example:
+        >>> ship_model(spark, "models/my_model")   # doctest: +SKIP
+        'my_model'
     """
     path = Path(model).resolve()
     try:
@@ -74,6 +78,12 @@ def predict_udf(
     Raises:
         BundleError, InputError: as `PredictorFactory.create`.
         MissingDependencyError: pyspark or pandas is not installed.
+
+    Example:
+        >>> predict = predict_udf("my_model", fields=["label", "probability"])   # doctest: +SKIP
+        >>> df = df.withColumn("predicted", predict("text"))                     # doctest: +SKIP
+        >>> df.select("text", "predicted.label").columns                         # doctest: +SKIP
+        ['text', 'label']
     """
     _check_pyspark()
     from pyspark.ml.functions import predict_batch_udf
@@ -125,6 +135,11 @@ def predict_dataframe(
 
     Raises:
         InputError: a column is missing, or would be replaced by a predicted one.
+
+    Example:
+        >>> df = spark.createDataFrame([("good film",)], "text string")   # doctest: +SKIP
+        >>> predict_dataframe(df, "my_model", fields=["label"]).columns   # doctest: +SKIP
+        ['text', 'label']
     """
     columns = [text_column] if pair_column is None else [text_column, pair_column]
     for name in columns:
@@ -151,7 +166,14 @@ def predict_dataframe(
 
 
 def result_type(factory: PredictorFactory) -> "StructType":
-    """Return the Spark type of the predicted struct."""
+    """Return the Spark type of the predicted struct.
+
+    Example:
+        >>> from bertfast.distributed import PredictorFactory
+        >>> factory = PredictorFactory.create("my_model", fields=["label"])   # doctest: +SKIP
+        >>> result_type(factory).simpleString()                               # doctest: +SKIP
+        'struct<label:string>'
+    """
     from pyspark.sql.types import ArrayType, DataType, FloatType, StringType, StructField
     from pyspark.sql.types import StructType as Struct
 

@@ -16,6 +16,15 @@ class DataProcessor:
     """Base of the processors: the examples of each split, and the labels.
 
     Source: google-research/bert run_classifier.py, DataProcessor.
+
+    Example:
+        >>> class Reviews(DataProcessor):
+        ...     def get_train_examples(self, data_dir):
+        ...         return [InputExample("train-0", "a good film", label="good")]
+        ...     def get_labels(self):
+        ...         return ["bad", "good"]
+        >>> Reviews().get_train_examples("reviews")[0].label
+        'good'
     """
 
     _NAME = "this task"  # for messages

@@ -19,6 +19,10 @@ class InputExample:
         text_a: the first text.
         text_b: the second text, or None where the task has only one.
         label: the label, or None where it is not known.
+
+    Example:
+        >>> InputExample("train-1", "a good film", label="1")
+        InputExample(guid='train-1', text_a='a good film', text_b=None, label='1')
     """
 
     guid: str
@@ -32,6 +36,10 @@ class PaddingInputExample:
     """Fills the last batch of an evaluation up to a fixed size; no metric counts it.
 
     A TPU takes batches of one size. Dropping the last, smaller batch would leave examples out.
+
+    Example:
+        >>> pad_examples([InputExample("dev-1", "a text")], batch_size=2)[1]
+        PaddingInputExample()
     """
 
 
@@ -48,6 +56,11 @@ class InputFeatures:
         segment_ids: int [max_seq_length]; 1 for the second text and its [SEP], else 0.
         label_id: the label's place in the list of labels.
         is_real_example: False for a `PaddingInputExample`.
+
+    Example:
+        >>> features = InputFeatures([2, 4, 3, 0], [1, 1, 1, 0], [0, 0, 0, 0], label_id=1)
+        >>> sum(features.input_mask)
+        3
     """
 
     input_ids: Sequence[int]
@@ -74,6 +87,10 @@ def label_map(label_list: Sequence[str]) -> dict[str, int]:
 
     Raises:
         InputError: no labels, or one that is there twice.
+
+    Example:
+        >>> label_map(["bad", "good"])
+        {'bad': 0, 'good': 1}
     """
     labels = {label: label_id for label_id, label in enumerate(label_list)}
     if not labels:

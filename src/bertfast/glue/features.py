@@ -1,8 +1,10 @@
 """From examples to features: tokens, truncated and laid out as the model reads them.
 
-[CLS] is this jack ##son ##ville ? [SEP] no it is not . [SEP] [PAD] ...
-  0   0   0    0    0     0      0   0   1  1  1   1  1   1     0         segment_ids
-  1   1   1    1    1     1      1   1   1  1  1   1  1   1     0         input_mask
+A pair, with its padding:
+
+    [CLS] is this jack ##son ##ville ? [SEP] no it is not . [SEP] [PAD] ...
+      0   0   0    0    0     0      0   0   1  1  1   1  1   1     0         segment_ids
+      1   1   1    1    1     1      1   1   1  1  1   1  1   1     0         input_mask
 """
 
 import logging
@@ -30,7 +32,14 @@ _LOGGED_EXAMPLES = 5
 
 
 class PieceTokenizer(Protocol):
-    """What `Tokenizer`, `FullTokenizer` and the original's tokenizer have in common."""
+    """What `Tokenizer`, `FullTokenizer` and the original's tokenizer have in common.
+
+    Example:
+        >>> from bertfast import Tokenizer
+        >>> tokenizer: PieceTokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good"])
+        >>> tokenizer.convert_tokens_to_ids(tokenizer.tokenize("Good film"))
+        [4, 1]
+    """
 
     def tokenize(self, text: str) -> list[str]:
         """Split a text into vocabulary pieces."""
@@ -49,6 +58,13 @@ class FeatureBatch:
         segment_ids: int32 [examples, max_seq_length].
         label_ids: int32 [examples].
         is_real_example: bool [examples].
+
+    Example:
+        >>> from bertfast import Tokenizer
+        >>> tokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good"])
+        >>> examples = [InputExample("train-0", "good", label="yes"), PaddingInputExample()]
+        >>> convert_examples(examples, ["no", "yes"], 4, tokenizer).is_real_example.tolist()
+        [True, False]
     """
 
     input_ids: NDArray[np.int32]
@@ -81,6 +97,14 @@ def convert_examples(
 
     Raises:
         InputError: an unknown label, a text that is none, or no room for the special tokens.
+
+    Example:
+        >>> from bertfast import Tokenizer
+        >>> tokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good"])
+        >>> examples = [InputExample("train-0", "good", label="yes")]
+        >>> batch = convert_examples(examples, ["no", "yes"], 4, tokenizer)
+        >>> batch.input_ids.tolist(), batch.label_ids.tolist()
+        ([[2, 4, 3, 0]], [1])
     """
     numbers = label_ids(label_list, examples)
     real = [isinstance(example, InputExample) for example in examples]
@@ -110,6 +134,10 @@ def label_ids(label_list: Sequence[str], examples: Sequence[Example]) -> list[in
 
     Raises:
         InputError: an unknown label, or a list of labels that is none.
+
+    Example:
+        >>> label_ids(["no", "yes"], [InputExample("train-0", "good", label="yes")])
+        [1]
     """
     labels = label_map(label_list)
     return [_label_id(labels, example) for example in examples]
@@ -152,6 +180,14 @@ def convert_single_example(
 
     Raises:
         InputError: an unknown label, or no room for the special tokens.
+
+    Example:
+        >>> from bertfast import Tokenizer
+        >>> tokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good"])
+        >>> example = InputExample("train-0", "good", "good", label="yes")
+        >>> features = convert_single_example(0, example, ["no", "yes"], 6, tokenizer)
+        >>> features.input_ids, features.segment_ids
+        ([2, 4, 3, 4, 3, 0], [0, 0, 0, 1, 1, 0])
     """
     if isinstance(example, PaddingInputExample):
         zeros = [0] * max_seq_length

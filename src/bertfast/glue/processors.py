@@ -21,7 +21,15 @@ from bertfast.glue.tsv_processor import TsvProcessor as TsvProcessor
 
 
 class ColaProcessor(DataProcessor):
-    """CoLA: is a sentence acceptable? "0" no, "1" yes. Only the test set has a header."""
+    r"""CoLA: is a sentence acceptable? "0" no, "1" yes. Only the test set has a header.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "train.tsv").write_text("gj04\t1\t\tThey drank the pub dry.\n")
+        >>> ColaProcessor().get_train_examples(folder)
+        [InputExample(guid='train-0', text_a='They drank the pub dry.', text_b=None, label='1')]
+    """
 
     _NAME = "CoLA"
 
@@ -43,7 +51,13 @@ class ColaProcessor(DataProcessor):
 
 
 class MrpcProcessor(DataProcessor):
-    """MRPC: do two sentences say the same? "0" no, "1" yes."""
+    """MRPC: do two sentences say the same? "0" no, "1" yes.
+
+    Example:
+        >>> examples = MrpcProcessor().get_dev_examples("glue/MRPC")   # doctest: +SKIP
+        >>> len(examples)                                              # doctest: +SKIP
+        408
+    """
 
     _NAME = "MRPC"
     _TEXTS = ((3, "#1 String"), (4, "#2 String"))
@@ -70,7 +84,13 @@ class MrpcProcessor(DataProcessor):
 
 
 class MnliProcessor(DataProcessor):
-    """MNLI, matched: does the first sentence imply the second? The label is the last column."""
+    """MNLI, matched: does the first sentence imply the second? The label is the last column.
+
+    Example:
+        >>> MnliProcessor().get_labels()
+        ['contradiction', 'entailment', 'neutral']
+        >>> examples = MnliProcessor().get_dev_examples("glue/MNLI")   # doctest: +SKIP
+    """
 
     _NAME = "MNLI"
     _TEXTS = ((8, "sentence1"), (9, "sentence2"))
@@ -102,6 +122,11 @@ class XnliProcessor(DataProcessor):
 
     Attributes:
         language: the code of the language, "zh".
+
+    Example:
+        >>> XnliProcessor().get_labels()
+        ['contradiction', 'entailment', 'neutral']
+        >>> examples = XnliProcessor().get_dev_examples("XNLI-1.0")   # doctest: +SKIP
     """
 
     _NAME = "XNLI"
@@ -139,7 +164,15 @@ def _xnli_label(field: str) -> str:
 
 
 class Sst2Processor(DataProcessor):
-    """SST-2: is a sentence of a film review "1" positive or "0" negative?"""
+    r"""SST-2: is a sentence of a film review "1" positive or "0" negative?
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "train.tsv").write_text("sentence\tlabel\na good film\t1\n")
+        >>> Sst2Processor().get_train_examples(folder)
+        [InputExample(guid='train-1', text_a='a good film', text_b=None, label='1')]
+    """
 
     _NAME = "SST-2"
 
@@ -199,6 +232,12 @@ def make_processor(
     Raises:
         InputError: no such task, an option that it does not have, or labels that cannot be
             found.
+
+    Example:
+        >>> make_processor("MRPC").get_labels()
+        ['0', '1']
+        >>> make_processor("tsv", text_column="text", labels=["bad", "good"]).get_labels()
+        ['bad', 'good']
     """
     name = task_name.lower()
     if name not in PROCESSORS:

@@ -24,6 +24,10 @@ class Columns:
     Raises:
         InputError: a number is negative, a name is given and `header` is False, or a column
             is kept twice.
+
+    Example:
+        >>> Columns("text", keep=("id",)).places(["id", "text"], "reviews.tsv")
+        [1, 0]
     """
 
     text: Column | None = None

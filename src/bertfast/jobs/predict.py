@@ -57,6 +57,11 @@ class JobOptions:
         part_rows: rows of a part, the unit in which a job is resumed.
         overwrite: replace the output, finished or not.
         force: resume although inputs, model or versions changed.
+
+    Example:
+        >>> options = JobOptions(text_column="text", keep=("id",), fields=("label",))
+        >>> options.columns.has_header
+        True
     """
 
     input_format: str | None = None
@@ -143,7 +148,16 @@ def plan_job(
     options: JobOptions | None = None,
     progress: Progress | None = None,
 ) -> Job:
-    """Check everything that can be checked before the first row is read; see `predict_files`."""
+    r"""Check everything that can be checked before the first row is read; see `predict_files`.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "texts.txt").write_text("Guten Morgen!\nΚαλημέρα!\n", "utf-8")
+        >>> job = plan_job(folder / "texts.txt", folder / "languages.tsv")
+        >>> job.run().rows_out
+        2
+    """
     options = JobOptions() if options is None else options
     names = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     paths = [os.fspath(name) for name in names]

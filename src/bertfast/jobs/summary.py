@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """What a finished job did: `rows_in == rows_out + rows_rejected`.
+    r"""What a finished job did: `rows_in == rows_out + rows_rejected`.
 
     Attributes:
         rows_in: rows read, by this run and those that it resumed.
@@ -19,6 +19,15 @@ class JobSummary:
         seconds: from this run's first row read to its last one written.
         output: the file or folder, "-" for standard output.
         rejects: the rejects' file (a pattern, where the output is a folder), or None.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from bertfast.jobs import predict_files
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "texts.txt").write_text("Guten Morgen!\ngood morning\n")
+        >>> summary = predict_files(folder / "texts.txt", folder / "languages.tsv")
+        >>> summary.rows_in, summary.rows_out, summary.rows_rejected
+        (2, 2, 0)
     """
 
     rows_in: int

@@ -49,7 +49,17 @@ class Saved:
 
 
 class CheckpointStore:
-    """The checkpoints of one output directory."""
+    """The checkpoints of one output directory.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> store = CheckpointStore(pathlib.Path(tempfile.mkdtemp()))
+        >>> variables = {"output_bias": np.zeros(2, np.float32), "global_step": np.int64(100)}
+        >>> store.save(100, variables).name
+        'model.ckpt-100'
+        >>> store.steps()
+        [100]
+    """
 
     def __init__(
         self,

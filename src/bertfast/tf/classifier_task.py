@@ -43,6 +43,15 @@ class ClassifierOptions(RunOptions):
             read; the batches are the same.
         text_column, text_b_column, label_column, labels, header: of the task "tsv"; see
             `bertfast.glue.make_processor`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> options = ClassifierOptions(
+        ...     task_name="MRPC", data_dir=Path("glue/MRPC"), output_dir=Path("out"),
+        ...     init_checkpoint=Path("uncased_L-12_H-768_A-12"), do_train=True,
+        ... )
+        >>> options.train_batch_size, options.num_train_epochs
+        (32, 3.0)
     """
 
     task_name: str
@@ -78,6 +87,11 @@ class ClassifierTask:
 
     `saved` is the last good checkpoint in the output directory; `initial` the weights to start
     from if there is none.
+
+    Example:
+        >>> task = prepare_classifier(options, store)   # doctest: +SKIP
+        >>> task.labels, task.n_train_steps             # doctest: +SKIP
+        (['0', '1'], 343)
     """
 
     options: ClassifierOptions
@@ -124,6 +138,10 @@ def prepare_classifier(options: ClassifierOptions, store: CheckpointStore) -> Cl
 
     Raises:
         BertfastError: a subclass that says which option or file is wrong.
+
+    Example:
+        >>> store = CheckpointStore(options.output_dir)   # doctest: +SKIP
+        >>> task = prepare_classifier(options, store)     # doctest: +SKIP
     """
     config = find_config(options.bert_config_file, options.init_checkpoint)
     check_length(options.max_seq_length, config.max_position_embeddings)

@@ -55,9 +55,11 @@ class GraphTokenizer(tf.Module):
     change.
 
     Example:
-        tokenizer = GraphTokenizer("vocab.txt", do_lower_case=True)
-        tokenizer.tokenize(["Unaffable!"])   # <tf.RaggedTensor [[14477, 20961, 3468, 999]]>
-        tokenizer.pack(["a"], ["b"], max_seq_length=128)["input_ids"]   # int32 [1, 128]
+        >>> tokenizer = GraphTokenizer("vocab.txt", do_lower_case=True)            # doctest: +SKIP
+        >>> tokenizer.tokenize(["Unaffable!"])                                     # doctest: +SKIP
+        <tf.RaggedTensor [[14477, 20961, 3468, 999]]>
+        >>> tokenizer.pack(["a"], ["b"], max_seq_length=128)["input_ids"].shape    # doctest: +SKIP
+        TensorShape([1, 128])
     """
 
     def __init__(self, vocab: VocabSource, do_lower_case: bool = True) -> None:

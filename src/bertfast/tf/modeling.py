@@ -32,6 +32,11 @@ class BertOutputs:
     `all_encoder_layers`: [b, l, h] for each layer.
     `embedding_output`: [b, l, h], what enters the first layer.
     All are in the compute dtype, float32 unless the model was built otherwise.
+
+    Example:
+        >>> outputs = model(input_ids)              # doctest: +SKIP
+        >>> len(outputs.all_encoder_layers)         # num_hidden_layers  # doctest: +SKIP
+        12
     """
 
     def __init__(self, embedding: Tensor, layers: list[Tensor], pooled: Tensor) -> None:
@@ -45,9 +50,10 @@ class BertModel(tf.Module):
     """The encoder of BERT and its pooler.
 
     Example:
-        model = BertModel(BertConfig(vocab_size=32000, hidden_size=512, num_attention_heads=8))
-        outputs = model(input_ids, input_mask, segment_ids)
-        outputs.pooled_output  # float32 [batch_size, 512]
+        >>> model = BertModel(BertConfig(vocab_size=32000, hidden_size=768))   # doctest: +SKIP
+        >>> outputs = model(tf.constant([[31, 51, 99], [15, 5, 0]]))           # doctest: +SKIP
+        >>> outputs.pooled_output.shape                                        # doctest: +SKIP
+        TensorShape([2, 768])
     """
 
     def __init__(

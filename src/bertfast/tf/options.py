@@ -37,6 +37,11 @@ class RunOptions:
 
     Raises:
         InputError: an option out of its range.
+
+    Example:
+        >>> from pathlib import Path
+        >>> RunOptions(output_dir=Path("out"), max_seq_length=64).trims_padding
+        True
     """
 
     output_dir: Path

@@ -26,6 +26,15 @@ class PretrainingOptions(RunOptions):
         num_train_steps: steps of the whole training.
         num_warmup_steps: steps in which the learning rate rises.
         max_eval_steps: evaluation batches at most.
+
+    Example:
+        >>> from pathlib import Path
+        >>> options = PretrainingOptions(
+        ...     input_files=(Path("texts.tfrecord"),), output_dir=Path("out"), do_train=True,
+        ...     bert_config_file=Path("bert_config.json"), num_train_steps=1000,
+        ... )
+        >>> options.max_predictions_per_seq
+        20
     """
 
     input_files: tuple[Path, ...]
@@ -51,6 +60,11 @@ class PretrainingTask:
 
     `saved` is the last good checkpoint in the output directory; `initial` the weights to start
     from if there is none.
+
+    Example:
+        >>> task = prepare_pretraining(options, store)   # doctest: +SKIP
+        >>> task.saved is None   # so it starts at step 0  # doctest: +SKIP
+        True
     """
 
     options: PretrainingOptions
@@ -78,6 +92,10 @@ def prepare_pretraining(options: PretrainingOptions, store: CheckpointStore) -> 
 
     Raises:
         BertfastError: a subclass that says which option or file is wrong.
+
+    Example:
+        >>> store = CheckpointStore(options.output_dir)   # doctest: +SKIP
+        >>> task = prepare_pretraining(options, store)    # doctest: +SKIP
     """
     config = find_config(options.bert_config_file, options.init_checkpoint)
     check_length(options.max_seq_length, config.max_position_embeddings)

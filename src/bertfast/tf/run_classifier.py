@@ -1,9 +1,11 @@
 """Trains, evaluates and predicts with a classifier: the original's run_classifier.py.
 
-train.tf_record     the features that were trained on       bert_config.json, vocab.txt,
-model.ckpt-*        checkpoints                              tokenizer_config.json: what
-eval_results.txt    metrics of the dev set                   `bertfast export` wants to see
-test_results.tsv    probabilities of the test set            beside the checkpoints
+Its output folder:
+
+    train.tf_record     the features that were trained on       bert_config.json, vocab.txt,
+    model.ckpt-*        checkpoints                             tokenizer_config.json: what
+    eval_results.txt    metrics of the dev set                  `bertfast export` wants to see
+    test_results.tsv    probabilities of the test set           beside the checkpoints
 """
 
 import json
@@ -49,6 +51,12 @@ def run_classifier(task: ClassifierTask, *, say: Say) -> dict[str, float | int]:
 
     Raises:
         BertfastError: a subclass; checkpoints that were saved stay intact.
+
+    Example:
+        >>> from bertfast.tf.classifier_task import prepare_classifier
+        >>> task = prepare_classifier(options, store)   # of MRPC, with do_eval  # doctest: +SKIP
+        >>> sorted(run_classifier(task, say=print))                              # doctest: +SKIP
+        ['eval_accuracy', 'eval_f1', 'eval_loss', 'global_step', 'loss']
     """
     options = task.options
     strategy = make_strategy(options.devices)

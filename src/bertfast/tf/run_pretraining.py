@@ -1,7 +1,9 @@
 """Trains and evaluates on masked words and next sentences: the original's run_pretraining.py.
 
-model.ckpt-*        checkpoints             bert_config.json: beside them, for an export
-eval_results.txt    the original's metrics
+Its output folder:
+
+    model.ckpt-*        checkpoints             bert_config.json: beside them, for an export
+    eval_results.txt    the original's metrics
 """
 
 import json
@@ -43,6 +45,12 @@ def run_pretraining(task: PretrainingTask, *, say: Say) -> dict[str, float | int
 
     Raises:
         BertfastError: a subclass; checkpoints that were saved stay intact.
+
+    Example:
+        >>> from bertfast.tf.pretraining_task import prepare_pretraining
+        >>> task = prepare_pretraining(options, store)            # doctest: +SKIP
+        >>> run_pretraining(task, say=print)   # without do_eval  # doctest: +SKIP
+        {}
     """
     options = task.options
     strategy = make_strategy(options.devices)
