@@ -152,7 +152,7 @@ def test_bertfast_that_fails_ends_the_run(monkeypatch: pytest.MonkeyPatch, folde
     monkeypatch.setattr("bertfast.benchmark.predict.run.our_rows", lambda files: [broken])
     result = run(folder, "--peers", "none")
     assert result.exit_code == 1
-    assert "bertfast is not timed: ValueError: cannot read fp32" in result.stderr
+    assert "bertfast is not timed: ValueError: cannot read fp32" in result.output
 
 
 @pytest.mark.skipif(not ours.has_engines(), reason="this version has one engine")

@@ -84,7 +84,7 @@ def read_characters(*, do_lower_case: bool) -> Characters:
     dropped = np.isin(categories, ["Cc", "Cf"])
     dropped[list(_WHITESPACE)] = False
     dropped[[0, 0xFFFD]] = True
-    punctuation = np.strings.startswith(categories, "P")
+    punctuation = np.char.startswith(categories, "P")  # np.strings is of numpy 2
     punctuation[:128] = [is_punctuation(chr(code_point)) for code_point in range(128)]
     decomposed = _lowered_and_decomposed() if do_lower_case else _unchanged()
     kept = ~np.repeat(dropped, np.diff(decomposed.starts))

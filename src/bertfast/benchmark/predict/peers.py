@@ -143,7 +143,7 @@ PEERS = {
             "onnxruntime",
             "onnxruntime:sorted_by_length",
             variant="int8",
-            also=("tokenizers", "onnx"),
+            also=("tokenizers", "onnx", "ml_dtypes"),  # which older releases of onnx do not bring
             needs_source=False,
         ),
         _peer(
