@@ -219,7 +219,6 @@ void test_quantize_rounds_columns(Kernel kernel) {
   CHECK(a == b);
 }
 
-// An input of the identity matrix's size shows the activation itself.
 // A column that holds one is NaN throughout: it must not become a sound number.
 void test_quantize_keeps_nan_and_infinity(Kernel kernel) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -240,6 +239,7 @@ void test_quantize_keeps_nan_and_infinity(Kernel kernel) {
   }
 }
 
+// An input of the identity matrix's size shows the activation itself.
 void test_activation_is_accurate(Activation activation, Kernel kernel) {
   const float one = 1.0f;
   const Linear linear = Linear::from_float(&one, nullptr, 1, 1, kernel);

@@ -463,7 +463,7 @@ class Tokenizer(TokenTable):
 
 def _one_more(max_length: int | None) -> int | None:
     """Return a limit that shows by one piece too many whether a row was truncated."""
-    return None if max_length is None else int(max_length) + 1
+    return None if max_length is None else max_length + 1
 
 
 def open_tokenizer(
